@@ -1,0 +1,1 @@
+//! From punches to pay.

@@ -1,0 +1,1 @@
+//! What terminals and the cloud say to each other.
