@@ -1,0 +1,31 @@
+// How instants, durations and amounts read on the page. All are pure, so that they can be tested
+// with any zone and language.
+
+/** Wall-clock time at the site, `08:01`; with the day in front when it is not `today`'s. */
+export function clockTime(instant: string, zone: string, now: string, language = "en-GB"): string {
+  const at = new Date(instant);
+  const day = (d: Date) => new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(d);
+  const time = new Intl.DateTimeFormat(language, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  if (day(at) === day(new Date(now))) return time;
+  const date = new Intl.DateTimeFormat(language, { timeZone: zone, weekday: "short", day: "numeric", month: "short" }).format(at);
+  return `${date}, ${time}`;
+}
+
+/** `3 h 05 min`; under an hour only minutes. */
+export function duration(minutes: number): string {
+  const whole = Math.max(0, Math.floor(minutes));
+  const h = Math.floor(whole / 60);
+  const m = whole % 60;
+  return h === 0 ? `${m} min` : `${h} h ${String(m).padStart(2, "0")} min`;
+}
+
+/** The decimal text as the currency is written; the digits are never turned into a float sum. */
+export function amount(decimal: string, currency: string, language = "en-GB"): string {
+  const format = new Intl.NumberFormat(language, { style: "currency", currency });
+  return format.format(decimal as Intl.StringNumericLiteral);
+}
+
+/** `1 person`, `2 people`. */
+export function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
