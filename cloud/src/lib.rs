@@ -1,1 +1,90 @@
-//! The aggregator.
+//! The aggregator: terminals in, hours and pay out.
+//!
+//! Signed events come in by the built-in MQTT endpoint or a broker, are kept in a [`store`] as they came,
+//! and become hours only when somebody asks: attendance is a conclusion, computed again from the facts by
+//! `limen-payroll`. People are managed and read over [`http`]: the 15 routes that existing dashboards speak,
+//! and `/api/v1`.
+//!
+//! What it refuses to know: no similarity score is stored, logged or answered; no secret has a default; no
+//! query reads across tenants, except the few that find a tenant by something unique in the installation.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
+
+pub mod config;
+pub mod store;
+pub mod vault;
+
+pub use config::Config;
+pub use store::Store;
+pub use vault::Vault;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use store::TenantId;
+use tokio::sync::broadcast;
+
+/// What every part of the running cloud shares.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The data folder.
+    pub data: PathBuf,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What seals and opens.
+    pub vault: Vault,
+    /// Rings for a tenant after each commit that changes what a page or a terminal shows.
+    pub changed: broadcast::Sender<TenantId>,
+}
+
+/// Why the cloud does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration can't stand.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The secrets can't be used.
+    #[error(transparent)]
+    Vault(#[from] vault::VaultError),
+    /// The database can't be used.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The data folder can't be made.
+    #[error("cannot use the data folder {path}")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl App {
+    /// Opens the data folder: secrets and database, both made where they are missing.
+    ///
+    /// # Errors
+    /// When the configuration can't stand, or the folder, the secrets or the database can't be used.
+    pub fn open(config: Config, data: &Path) -> Result<Self, StartError> {
+        config.check()?;
+        std::fs::create_dir_all(data).map_err(|source| StartError::Data {
+            path: data.to_owned(),
+            source,
+        })?;
+        let vault = Vault::open(data)?;
+        let store = store::sqlite::Sqlite::open(
+            &data.join("limen.db"),
+            uuid::Uuid::new_v4(),
+            Timestamp::now(),
+        )?;
+        Ok(Self {
+            config,
+            data: data.to_owned(),
+            store: Arc::new(store),
+            vault,
+            changed: broadcast::channel(1024).0,
+        })
+    }
+}
