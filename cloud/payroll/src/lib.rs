@@ -1,1 +1,115 @@
-//! From punches to pay.
+//! From punches to pay, as pure functions.
+//!
+//! A **punch** is a fact: this person stood at that terminal at that instant. **Attendance** is a
+//! conclusion. Facts are never changed; whenever one is added, the conclusions are computed again
+//! from all of them:
+//!
+//! ```text
+//! punches + amendments + corrections + clock marks + rules  →  timesheet (+ anomalies)
+//! timesheet + rates                                         →  payout lines (+ anomalies)
+//! timesheet + now                                           →  who is in
+//! ```
+//!
+//! 1. [`timesheet()`] takes out duplicates, finds the time of each punch (a terminal's clock may
+//!    never have been set), applies what was amended at the screen and what corrections were
+//!    approved, pairs what is left into sessions, and adds up days.
+//! 2. [`payout()`] turns closed sessions into money: whole seconds times the hourly rate, rounded
+//!    once, at the line. The sum of the lines is the total.
+//! 3. [`status_now`] says who is in, since when, and how much it is today.
+//!
+//! Bad data is not an error. What can't be believed or paired becomes an [`Anomaly`] that names
+//! the facts it comes from. An *exception* withholds the time until a person settles it, and an
+//! hour is never invented; a *flag* counts, and somebody should look.
+//!
+//! Elapsed time is the difference of two instants, so a night on which the clocks change is as
+//! long as it was. Zones decide only which day it is.
+//!
+//! The crate knows no clock, no files, no network and no floating point. `now` is an argument,
+//! and the zone data is compiled in: the same facts give the same cents on every machine.
+//!
+//! # Pairing
+//!
+//! | Before | Punch | What follows |
+//! |---|---|---|
+//! | any | the same direction or `auto`, sooner than the re-punch interval | kept and ignored |
+//! | out | in, or `auto` | a session begins |
+//! | in | out, or `auto` | the session is closed |
+//! | in | in | the first is a [`Kind::MissingOut`], unpaid; a second one begins |
+//! | out | out | a [`Kind::MissingIn`], unpaid |
+//! | in, for longer than the longest session | any | the session is [`Kind::Forgotten`], unpaid; the punch is read as if the person were out |
+//!
+//! A stated direction always wins, even within the re-punch interval when it is the other one. An
+//! open pair may cross the beginning of the next working day.
+//! With [`Pairing::FirstInLastOut`] every `auto` after the first punch of a working day is an
+//! out, and the last one counts.
+//!
+//! # Example
+//!
+//! ```
+//! use jiff::civil::date;
+//! use limen_payroll::{
+//!     Clock, Direction, Facts, Method, Punch, PunchId, Rate, Rulebook, Rules, Zone, payout, timesheet,
+//! };
+//! use uuid::Uuid;
+//!
+//! let (anna, terminal) = (Uuid::from_u128(1), Uuid::from_u128(2));
+//! let punch = |seq, at: &str, direction| Punch {
+//!     id: PunchId { outbox: terminal, seq },
+//!     person: anna,
+//!     site: None,
+//!     terminal,
+//!     at: at.parse().unwrap(),
+//!     received: at.parse().unwrap(),
+//!     live: true,
+//!     clock: Clock::Synced,
+//!     boot: Uuid::nil(),
+//!     uptime_ms: 60_000 * seq,
+//!     direction,
+//!     method: Method::Face,
+//! };
+//! // The night on which the clocks go forward: from 22:00 to 06:00 is seven hours.
+//! let punches = [
+//!     punch(1, "2026-03-28T22:00+01:00", Direction::In),
+//!     punch(2, "2026-03-29T06:00+02:00", Direction::Out),
+//! ];
+//! let rules = Rulebook::new(Rules::new(1, Zone::named("Europe/Berlin")?))?;
+//! let facts = Facts { punches: &punches, ..Facts::default() };
+//! let (sheet, anomalies) = timesheet(&facts, &rules, "2026-03-29T12:00Z".parse()?);
+//! assert!(anomalies.is_empty());
+//! assert_eq!(sheet.days[0].date, date(2026, 3, 28));
+//! assert_eq!(sheet.days[0].hours().to_string(), "7.0000");
+//!
+//! let rate =
+//!     Rate { person: anna, from: date(2026, 1, 1), per_hour: "15.50".parse()?, currency: "EUR".parse()? };
+//! let (payout, _) = payout(&sheet, &rules, &[rate]);
+//! assert_eq!(payout.lines[0].earnings().to_string(), "108.50");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod anomaly;
+mod clock;
+mod facts;
+pub mod live;
+pub mod money;
+mod pair;
+pub mod pay;
+pub mod punch;
+pub mod rules;
+pub mod timesheet;
+pub mod zone;
+
+pub use anomaly::{Anomaly, Kind, Severity};
+pub use facts::{ReadAs, Reading};
+pub use live::{Status, status_now};
+pub use money::{Currency, HourlyRate, Minor, MoneyError, Rate};
+pub use pair::{Session, Stamp, State};
+pub use pay::{Line, Payout, Total, payout};
+pub use punch::{
+    Amend, Amendment, Change, Clock, Correction, Direction, Facts, Method, Punch, PunchId,
+    SyncMark, When,
+};
+pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};
+pub use timesheet::{Day, Timesheet, hours, timesheet};
+pub use zone::{LocalTime, UnknownZone, Zone};
