@@ -1,0 +1,437 @@
+//! The configuration file: one commented TOML file, compiled in, printed by `default-config`.
+//!
+//! Unknown keys are refused with their name and line, so that a misspelt setting never passes
+//! for its default.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The commented defaults, as `limen-daemon default-config` prints them.
+pub const DEFAULT: &str = include_str!("../terminal.toml");
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error(
+        "cannot read the configuration {path}: {source}; `limen-daemon default-config` prints one to begin with"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type; the text names line and key.
+    #[error("the configuration {path} is refused: {detail}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and key, in words.
+        detail: String,
+    },
+    /// A value outside its range.
+    #[error("the configuration {path} is refused: {key} is {found}, but must be {wanted}")]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// The key, with its section.
+        key: &'static str,
+        /// The value found.
+        found: String,
+        /// What is allowed.
+        wanted: &'static str,
+    },
+}
+
+/// The whole configuration of a terminal; `terminal.toml` documents each key.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of `terminal.db` and the keys.
+    pub data: PathBuf,
+    /// Folder of `zoo.toml` and the models.
+    pub models: PathBuf,
+    /// Where frames come from.
+    pub camera: Camera,
+    /// When a face becomes a punch.
+    pub gate: Gate,
+    /// What is believed about the time.
+    pub clock: Clock,
+    /// How the cloud is reached.
+    pub cloud: Cloud,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// The `[camera]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Camera {
+    /// Which camera, folder or clip.
+    pub source: Source,
+    /// Wanted width in pixels of a camera's picture.
+    pub width: u32,
+    /// Wanted height in pixels of a camera's picture.
+    pub height: u32,
+    /// Frames a second from a folder or a clip.
+    pub fps: f64,
+    /// Milliseconds that each picture of a folder stands before the camera; 0 is one frame.
+    pub dwell_ms: u64,
+    /// A folder or clip begins again at its end.
+    #[serde(rename = "loop")]
+    pub looping: bool,
+    /// A folder or clip waits until each frame was looked at.
+    pub every_frame: bool,
+    /// First wait in seconds before a camera that failed is tried again.
+    pub retry_s: f64,
+    /// Longest such wait in seconds.
+    pub retry_max_s: f64,
+}
+
+/// Where frames come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Source {
+    /// A V4L2 device node.
+    V4l2(PathBuf),
+    /// A folder of pictures.
+    Folder(PathBuf),
+    /// A video file, read by ffmpeg.
+    Clip(PathBuf),
+}
+
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some((_, "")) => Err(format!("camera source \"{text}\" names no path")),
+            Some(("v4l2", path)) => Ok(Self::V4l2(path.into())),
+            Some(("folder", path)) => Ok(Self::Folder(path.into())),
+            Some(("clip", path)) => Ok(Self::Clip(path.into())),
+            _ => Err(format!(
+                "camera source \"{text}\" is none of \"v4l2:DEVICE\", \"folder:PATH\", \"clip:PATH\""
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::V4l2(path) => write!(f, "v4l2:{}", path.display()),
+            Self::Folder(path) => write!(f, "folder:{}", path.display()),
+            Self::Clip(path) => write!(f, "clip:{}", path.display()),
+        }
+    }
+}
+
+/// The `[gate]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gate {
+    /// Embeddings of one visit averaged before a decision.
+    pub frames: usize,
+    /// Smallest width in pixels of a face that is looked at.
+    pub min_face_px: u32,
+    /// Seconds out of sight that end a visit.
+    pub away_s: f64,
+    /// Seconds after a punch in which the person is not punched again.
+    pub repunch_s: f64,
+    /// Share of strangers' visits that may be taken for somebody enrolled.
+    pub fpir: f64,
+}
+
+/// The `[clock]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clock {
+    /// Whether the operating system must vouch for its clock.
+    pub trust: Trust,
+}
+
+/// How far the system's clock is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// Believed where the operating system says that it is synchronised.
+    #[default]
+    Check,
+    /// Believed unless plainly wrong.
+    System,
+}
+
+/// The `[cloud]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cloud {
+    /// MQTT address `host:port` that takes the place of the claimed one; empty for none.
+    pub mqtt: String,
+    /// Seconds between two statuses.
+    pub status_s: f64,
+}
+
+/// The `[log]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// A filter as `tracing_subscriber::EnvFilter` reads it.
+    pub filter: String,
+    /// One line of text or one JSON object for each record.
+    pub format: LogFormat,
+}
+
+/// How a log record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "data".into(),
+            models: "models".into(),
+            camera: Camera::default(),
+            gate: Gate::default(),
+            clock: Clock::default(),
+            cloud: Cloud::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self {
+            source: Source::V4l2("/dev/video0".into()),
+            width: 640,
+            height: 480,
+            fps: 10.0,
+            dwell_ms: 0,
+            looping: true,
+            every_frame: false,
+            retry_s: 1.0,
+            retry_max_s: 30.0,
+        }
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            frames: 3,
+            min_face_px: 80,
+            away_s: 10.0,
+            repunch_s: 60.0,
+            fpir: 1e-3,
+        }
+    }
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self {
+            mqtt: String::new(),
+            status_s: 60.0,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            filter: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`; relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the file can't be read, is not TOML, has an unknown key or a value
+    /// out of range.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads `text` as the content of the file `path`, which is named in errors and whose folder
+    /// is where relative paths start.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: path.into(),
+            detail: error.to_string().trim_end().to_owned(),
+        })?;
+        config.check(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.data = folder.join(&config.data);
+        config.models = folder.join(&config.models);
+        match &mut config.camera.source {
+            Source::V4l2(p) | Source::Folder(p) | Source::Clip(p) => *p = folder.join(&*p),
+        }
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let (camera, gate) = (&self.camera, &self.gate);
+        let seconds = "between 0 and 86400";
+        let is_seconds = |s: f64| (0.0..=86_400.0).contains(&s);
+        for (holds, key, found, wanted) in [
+            (
+                (16..=8192).contains(&camera.width),
+                "camera.width",
+                camera.width.to_string(),
+                "between 16 and 8192",
+            ),
+            (
+                (16..=8192).contains(&camera.height),
+                "camera.height",
+                camera.height.to_string(),
+                "between 16 and 8192",
+            ),
+            (
+                (0.1..=60.0).contains(&camera.fps),
+                "camera.fps",
+                camera.fps.to_string(),
+                "between 0.1 and 60",
+            ),
+            (
+                (0.01..=3600.0).contains(&camera.retry_s),
+                "camera.retry_s",
+                camera.retry_s.to_string(),
+                "between 0.01 and 3600",
+            ),
+            (
+                (camera.retry_s..=3600.0).contains(&camera.retry_max_s),
+                "camera.retry_max_s",
+                camera.retry_max_s.to_string(),
+                "between retry_s and 3600",
+            ),
+            (
+                (1..=10).contains(&gate.frames),
+                "gate.frames",
+                gate.frames.to_string(),
+                "between 1 and 10",
+            ),
+            (
+                (20..=4096).contains(&gate.min_face_px),
+                "gate.min_face_px",
+                gate.min_face_px.to_string(),
+                "between 20 and 4096",
+            ),
+            (
+                is_seconds(gate.away_s),
+                "gate.away_s",
+                gate.away_s.to_string(),
+                seconds,
+            ),
+            (
+                is_seconds(gate.repunch_s),
+                "gate.repunch_s",
+                gate.repunch_s.to_string(),
+                seconds,
+            ),
+            (
+                (1e-5..=1e-2).contains(&gate.fpir),
+                "gate.fpir",
+                gate.fpir.to_string(),
+                "between 0.00001 and 0.01",
+            ),
+            (
+                (5.0..=3600.0).contains(&self.cloud.status_s),
+                "cloud.status_s",
+                self.cloud.status_s.to_string(),
+                "between 5 and 3600",
+            ),
+        ] {
+            if !holds {
+                return Err(ConfigError::Range {
+                    path: path.into(),
+                    key,
+                    found,
+                    wanted,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/limen/terminal.toml")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_printed_defaults_are_the_defaults() {
+        let printed: Config = toml::from_str(DEFAULT).unwrap();
+        assert_eq!(printed, Config::default());
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_name_and_line() {
+        let text = "data = \"x\"\n\n[gate]\nframes = 3\ntolerence = 0.6\n";
+        let said = parse(text).unwrap_err();
+        assert!(said.contains("`tolerence`"), "{said}");
+        assert!(said.contains("line 5"), "{said}");
+        assert!(said.contains("/etc/limen/terminal.toml"), "{said}");
+        let said = parse("camra = 1").unwrap_err();
+        assert!(
+            said.contains("`camra`") && said.contains("line 1"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_its_key() {
+        let said = parse("[gate]\nframes = 0\n").unwrap_err();
+        assert!(
+            said.contains("gate.frames is 0, but must be between 1 and 10"),
+            "{said}"
+        );
+        let said = parse("[camera]\nfps = nan\n").unwrap_err();
+        assert!(said.contains("camera.fps"), "{said}");
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_files_folder() {
+        let config = parse("data = \"state\"\n[camera]\nsource = \"folder:pictures\"\n").unwrap();
+        assert_eq!(config.data, Path::new("/etc/limen/state"));
+        assert_eq!(
+            config.camera.source,
+            Source::Folder("/etc/limen/pictures".into())
+        );
+        let config = parse("[camera]\nsource = \"clip:/tmp/a:b.mp4\"\n").unwrap();
+        assert_eq!(config.camera.source, Source::Clip("/tmp/a:b.mp4".into()));
+    }
+
+    #[test]
+    fn a_source_of_another_kind_is_refused_in_words() {
+        let said = parse("[camera]\nsource = \"rtsp://x\"\n").unwrap_err();
+        assert!(
+            said.contains("none of") && said.contains("rtsp://x"),
+            "{said}"
+        );
+        let said = parse("[camera]\nsource = \"clip:\"\n").unwrap_err();
+        assert!(said.contains("names no path"), "{said}");
+    }
+}
