@@ -27,6 +27,8 @@ pub struct Config {
     pub currency: String,
     /// IANA zone that new tenants' sites begin with.
     pub zone: String,
+    /// A second punch of a person sooner than this many seconds is a double read.
+    pub repunch_s: u32,
     /// The web listener.
     pub http: Http,
     /// The terminals' listener.
@@ -109,6 +111,7 @@ impl Default for Config {
             bcrypt_cost: 12,
             currency: "USD".into(),
             zone: "UTC".into(),
+            repunch_s: 60,
             http: Http::default(),
             mqtt: Mqtt::default(),
             link: None,
@@ -211,6 +214,10 @@ impl Config {
             let why = "is no IANA time zone such as Europe/Berlin";
             return refuse("zone", self.zone.clone(), why);
         }
+        if self.repunch_s > 3600 {
+            let why = "must be at most 3600, an hour";
+            return refuse("repunch_s", self.repunch_s.to_string(), why);
+        }
         if !self.http.listen.ip().is_loopback() && !self.http.behind_tls_proxy {
             let why = "is off loopback and HTTP is in the clear; put a TLS proxy in front and set \
                        http.behind_tls_proxy = true";
@@ -273,6 +280,7 @@ mod tests {
             ("bcrypt_cost = 3", "bcrypt_cost"),
             ("currency = \"usd\"", "currency"),
             ("zone = \"Mars/Olympus\"", "zone"),
+            ("repunch_s = 3601", "repunch_s"),
             ("cors_origins = [\"*\"]", "cors_origins"),
             ("[metrics]\nlisten = \"0.0.0.0:1\"", "metrics"),
         ] {

@@ -10,8 +10,13 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
+pub mod accounts;
 pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod passwords;
 pub mod store;
+pub mod tokens;
 pub mod vault;
 
 pub use config::Config;
@@ -24,6 +29,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use store::TenantId;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use accounts::throttle::Throttle;
+use metrics::Metrics;
+use passwords::Passwords;
+use tokens::Tokens;
 
 /// What every part of the running cloud shares.
 pub struct App {
@@ -37,6 +48,18 @@ pub struct App {
     pub vault: Vault,
     /// Rings for a tenant after each commit that changes what a page or a terminal shows.
     pub changed: broadcast::Sender<TenantId>,
+    /// Ends everything that runs.
+    pub stop: CancellationToken,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Checks and hashes passwords.
+    pub passwords: Passwords,
+    /// Signs and reads access tokens.
+    pub tokens: Tokens,
+    /// Slows down whoever guesses.
+    pub throttle: Throttle,
+    /// The clock. A test gives another.
+    pub clock: fn() -> Timestamp,
 }
 
 /// Why the cloud does not start.
@@ -51,6 +74,9 @@ pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// bcrypt can't be used.
+    #[error("passwords cannot be checked")]
+    Passwords(#[from] passwords::PasswordError),
     /// The data folder can't be made.
     #[error("cannot use the data folder {path}")]
     Data {
@@ -79,12 +105,26 @@ impl App {
             uuid::Uuid::new_v4(),
             Timestamp::now(),
         )?;
+        let passwords = Passwords::new(config.bcrypt_cost, vault::random()?)?;
+        let tokens = Tokens::new(vault.token_key());
         Ok(Self {
             config,
             data: data.to_owned(),
             store: Arc::new(store),
             vault,
             changed: broadcast::channel(1024).0,
+            stop: CancellationToken::new(),
+            metrics: Metrics::default(),
+            passwords,
+            tokens,
+            throttle: Throttle::default(),
+            clock: Timestamp::now,
         })
+    }
+
+    /// What the clock says.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 }

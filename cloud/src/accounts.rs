@@ -1,0 +1,3 @@
+//! Accounts: getting in, getting a place, and getting out.
+
+pub mod throttle;

@@ -1,0 +1,234 @@
+//! Slowing down whoever guesses: by account and by address. Pure: the time is passed in.
+//!
+//! Five failures in a row at one account from one address bring a pause of 30 s, each further failure
+//! doubles it up to 15 minutes. An account on which many addresses fail, and an address that fails on many
+//! accounts, have to wait as well, later. A success forgives the account's failures from that address only,
+//! so that a guesser's own account buys nothing.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::tokens;
+
+/// Failures in a row before the first pause, and the longest pause.
+struct Policy {
+    free: u32,
+    longest_seconds: i64,
+}
+
+/// One account from one address.
+const PAIR: Policy = Policy {
+    free: 5,
+    longest_seconds: 15 * 60,
+};
+/// One account from anywhere: stops the many, and can't lock the holder out for long.
+const ACCOUNT: Policy = Policy {
+    free: 50,
+    longest_seconds: 2 * 60,
+};
+/// One address on any account.
+const ADDRESS: Policy = Policy {
+    free: 100,
+    longest_seconds: 15 * 60,
+};
+/// The first pause.
+const PAUSE_SECONDS: i64 = 30;
+/// Failures older than this are forgotten.
+const MEMORY: SignedDuration = SignedDuration::from_hours(1);
+/// Most entries of one kind; beyond it the oldest half goes.
+const ENTRIES: usize = 50_000;
+
+#[derive(Clone, Copy)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+}
+
+#[derive(Default)]
+struct Books {
+    pairs: HashMap<([u8; 32], IpAddr), Failures>,
+    accounts: HashMap<[u8; 32], Failures>,
+    addresses: HashMap<IpAddr, Failures>,
+}
+
+/// Remembers failures.
+#[derive(Default)]
+pub struct Throttle(Mutex<Books>);
+
+/// An attempt to get in: as whom, and from where.
+#[derive(Clone, Copy)]
+pub struct Attempt {
+    account: [u8; 32],
+    address: IpAddr,
+}
+
+impl Attempt {
+    /// An attempt as `whom` (an e-mail, a person, a kind of look-up; only its hash is kept) from `address`.
+    #[must_use]
+    pub fn new(whom: &str, address: IpAddr) -> Self {
+        Self {
+            account: tokens::hash(whom.trim().to_lowercase().as_bytes()),
+            address: network(address),
+        }
+    }
+}
+
+/// An IPv6 subscriber has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let mut octets = v6.octets();
+            octets[8..].fill(0);
+            IpAddr::V6(octets.into())
+        }
+    }
+}
+
+impl Throttle {
+    /// Whether the attempt may be made now.
+    ///
+    /// # Errors
+    /// The seconds that it has to wait, one at least.
+    pub fn check(&self, attempt: Attempt, now: Timestamp) -> Result<(), u64> {
+        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = (attempt.account, attempt.address);
+        let wait = wait(&PAIR, books.pairs.get(&pair), now)
+            .max(wait(&ACCOUNT, books.accounts.get(&attempt.account), now))
+            .max(wait(&ADDRESS, books.addresses.get(&attempt.address), now));
+        if wait == 0 { Ok(()) } else { Err(wait) }
+    }
+
+    /// The attempt failed.
+    pub fn failed(&self, attempt: Attempt, now: Timestamp) {
+        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        count(&mut books.pairs, (attempt.account, attempt.address), now);
+        count(&mut books.accounts, attempt.account, now);
+        count(&mut books.addresses, attempt.address, now);
+    }
+
+    /// The attempt succeeded.
+    pub fn succeeded(&self, attempt: Attempt) {
+        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        books.pairs.remove(&(attempt.account, attempt.address));
+    }
+}
+
+fn wait(policy: &Policy, failures: Option<&Failures>, now: Timestamp) -> u64 {
+    let Some(failures) = failures else { return 0 };
+    if failures.count < policy.free {
+        return 0;
+    }
+    let doublings = (failures.count - policy.free).min(16);
+    let pause = (PAUSE_SECONDS << doublings).min(policy.longest_seconds);
+    let since = now.duration_since(failures.last).as_secs();
+    u64::try_from(pause - since).unwrap_or(0)
+}
+
+fn count<K: Copy + Eq + Hash>(book: &mut HashMap<K, Failures>, key: K, now: Timestamp) {
+    if book.len() >= ENTRIES && !book.contains_key(&key) {
+        forget_oldest(book);
+    }
+    let entry = book.entry(key).or_insert(Failures {
+        count: 0,
+        last: now,
+    });
+    if now.duration_since(entry.last) > MEMORY {
+        entry.count = 0;
+    }
+    entry.count = entry.count.saturating_add(1);
+    entry.last = now;
+}
+
+fn forget_oldest<K: Copy + Eq + Hash>(book: &mut HashMap<K, Failures>) {
+    let mut times: Vec<Timestamp> = book.values().map(|failures| failures.last).collect();
+    let middle = times.len() / 2;
+    let (_, median, _) = times.select_nth_unstable(middle);
+    let median = *median;
+    book.retain(|_, failures| failures.last > median);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn from(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn five_failures_bring_a_pause_that_doubles() {
+        let throttle = Throttle::default();
+        let attempt = Attempt::new("ada@example.org", from(1));
+        for _ in 0..5 {
+            throttle.check(attempt, at(0)).unwrap();
+            throttle.failed(attempt, at(0));
+        }
+        assert_eq!(throttle.check(attempt, at(0)), Err(30));
+        assert_eq!(throttle.check(attempt, at(29)), Err(1));
+        throttle.check(attempt, at(30)).unwrap();
+        throttle.failed(attempt, at(30));
+        assert_eq!(throttle.check(attempt, at(30)), Err(60));
+        let elsewhere = Attempt::new("ADA@example.org ", from(2));
+        throttle.check(elsewhere, at(30)).unwrap();
+        throttle.succeeded(attempt);
+        throttle.check(attempt, at(30)).unwrap();
+    }
+
+    #[test]
+    fn ten_thousand_guesses_get_a_few_dozen_tries_a_day() {
+        let throttle = Throttle::default();
+        let mut tried = 0;
+        for guess in 0..10_000 {
+            let now = at(guess * 86_400 / 10_000);
+            let attempt = Attempt::new("ada@example.org", from(1));
+            if throttle.check(attempt, now).is_ok() {
+                tried += 1;
+                throttle.failed(attempt, now);
+            }
+        }
+        assert!(tried < 110, "{tried}");
+    }
+
+    #[test]
+    fn many_addresses_at_one_account_and_one_address_at_many_accounts_wait_too() {
+        let throttle = Throttle::default();
+        for i in 0..50 {
+            throttle.failed(Attempt::new("ada@example.org", from(i)), at(0));
+        }
+        let wait = throttle.check(Attempt::new("ada@example.org", from(200)), at(0));
+        assert_eq!(wait, Err(30));
+        let throttle = Throttle::default();
+        for i in 0..100 {
+            throttle.failed(Attempt::new(&format!("{i}@example.org"), from(1)), at(0));
+        }
+        let wait = throttle.check(Attempt::new("new@example.org", from(1)), at(0));
+        assert_eq!(wait, Err(30));
+    }
+
+    #[test]
+    fn a_subscriber_is_one_address() {
+        let one = network("2001:db8::1".parse().unwrap());
+        assert_eq!(one, network("2001:db8::ffff".parse().unwrap()));
+        assert_ne!(one, network("2001:db8:0:1::1".parse().unwrap()));
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), from(1));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut book = HashMap::new();
+        for i in 0..ENTRIES + 10 {
+            count(&mut book, i, at(i64::try_from(i).unwrap()));
+        }
+        assert!(book.len() <= ENTRIES);
+        assert!(book.contains_key(&(ENTRIES + 9)));
+    }
+}
