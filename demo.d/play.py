@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import clip
+from build import build
 from cloud import Cloud
 from programs import Ended, Failed, Program, end_on_signals, ignore_signals, say, until
 
@@ -195,6 +196,9 @@ def watch(demo: Demo) -> None:
 
 def play(demo: Demo, arguments: argparse.Namespace) -> dict | None:
     """The whole demo; gives the JSON of `--once`."""
+    if not arguments.built:
+        say(f"Building into {arguments.bin}; the first time takes a quarter of an hour or more")
+        build()
     if arguments.camera:
         source = f"v4l2:{arguments.camera}"
     else:
@@ -227,6 +231,7 @@ def main() -> int:
     """Runs the demo and leaves nothing behind."""
     parser = argparse.ArgumentParser(prog="./demo", description="Shows Limen at work.")
     parser.add_argument("--bin", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--built", action="store_true", help="take the programs as they are")
     parser.add_argument("--once", action="store_true", help="one story to its end, JSON on standard output")
     parser.add_argument("--camera", metavar="DEVICE", help="a real camera, such as /dev/video0")
     arguments = parser.parse_args()

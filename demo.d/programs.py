@@ -1,5 +1,6 @@
 """Starts the two programs and makes sure that neither of them outlives the demo."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -28,6 +29,19 @@ def _with_parent() -> None:
     # too should the demo be killed.
     os.setsid()
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def grouped(line: list[str], **streams):
+    """A command that is done when the block is left, together with everything that it started."""
+    process = subprocess.Popen(line, stdin=subprocess.DEVNULL, text=True, preexec_fn=_with_parent, **streams)
+    try:
+        yield process
+        process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 class Program:
