@@ -158,16 +158,18 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX claims_by_id ON claims (id);
 
--- The compact JWS as it came: the whole log can be verified without this program.
+-- The compact JWS as it came: the whole log can be verified without this program. The next event names
+-- this one by `links`: the hash, but of a `void` the hash of the damaged event that it stands for.
 CREATE TABLE events (
     tenant   BLOB    NOT NULL,
     terminal BLOB    NOT NULL,
     outbox   BLOB    NOT NULL CHECK (length(outbox) = 16),
     seq      INTEGER NOT NULL CHECK (seq > 0),
     hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+    prev     BLOB    NOT NULL CHECK (length(prev) = 32),
+    links    BLOB    NOT NULL CHECK (length(links) = 32),
     compact  BLOB    NOT NULL,
     received INTEGER NOT NULL,
-    verdict  TEXT    NOT NULL,
     PRIMARY KEY (tenant, terminal, outbox, seq),
     FOREIGN KEY (tenant, terminal) REFERENCES terminals (tenant, id)
 ) STRICT, WITHOUT ROWID;
@@ -184,9 +186,11 @@ CREATE TABLE quarantine (
     why      TEXT    NOT NULL,
     PRIMARY KEY (tenant, terminal, outbox, hash)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX quarantine_by_seq ON quarantine (tenant, terminal, outbox, seq);
 
--- `through`: the highest seq below which nothing is missing. `next`: the terminal's own next seq, as it
--- last said.
+-- `through`: a seq up to which nothing is missing; the look-up begins there and moves it now and then.
+-- `next`: the terminal's own next seq, as it last said. `forked`: when two histories were first seen, and
+-- `fork_seq` the lowest seq that differed.
 CREATE TABLE outboxes (
     tenant   BLOB    NOT NULL,
     terminal BLOB    NOT NULL,
@@ -194,6 +198,7 @@ CREATE TABLE outboxes (
     through  INTEGER NOT NULL DEFAULT 0,
     next     INTEGER NOT NULL DEFAULT 1,
     forked   INTEGER,
+    fork_seq INTEGER,
     born     INTEGER NOT NULL,
     PRIMARY KEY (tenant, terminal, outbox),
     FOREIGN KEY (tenant, terminal) REFERENCES terminals (tenant, id)
@@ -228,22 +233,68 @@ CREATE TABLE facts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX facts_by_person ON facts (tenant, person, at);
 CREATE INDEX facts_by_time ON facts (tenant, at);
+CREATE INDEX facts_by_receipt ON facts (tenant, received);
 CREATE INDEX facts_by_kind ON facts (tenant, kind, at);
 
--- What a terminal last said of itself, as it came.
+-- What a terminal last said of itself: the session of its last `hello`, the number of the last status in
+-- it, the versions that it holds in the epoch of this database, and the status as it came.
 CREATE TABLE terminal_status (
     tenant    BLOB    NOT NULL,
     terminal  BLOB    NOT NULL,
-    session   BLOB,
+    session   BLOB    NOT NULL CHECK (length(session) = 16),
+    n         INTEGER NOT NULL DEFAULT 0,
     online    INTEGER NOT NULL CHECK (online IN (0, 1)),
     last_seen INTEGER NOT NULL,
-    outbox    BLOB,
+    outbox    BLOB    NOT NULL CHECK (length(outbox) = 16),
     next      INTEGER NOT NULL DEFAULT 1,
     roster    INTEGER NOT NULL DEFAULT 0,
-    digest    BLOB,
+    digest    BLOB             CHECK (length(digest) = 32),
+    settings  INTEGER NOT NULL DEFAULT 0,
     body      TEXT    NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant, terminal),
     FOREIGN KEY (tenant, terminal) REFERENCES terminals (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- What a boot of a terminal last said with a clock held to a time server; dates its events from before.
+CREATE TABLE sync_marks (
+    tenant    BLOB    NOT NULL,
+    terminal  BLOB    NOT NULL,
+    boot      BLOB    NOT NULL CHECK (length(boot) = 16),
+    uptime_ms INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (tenant, terminal, boot),
+    FOREIGN KEY (tenant, terminal) REFERENCES terminals (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- What a site's terminals are to hold. The version moves when the contents do: they are compared by hash
+-- whenever somebody asks, so that no writer of people or templates has to remember to.
+CREATE TABLE rosters (
+    tenant  BLOB    NOT NULL,
+    site    BLOB    NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (tenant, site),
+    FOREIGN KEY (tenant, site) REFERENCES sites (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- Each person of a site's roster with the version that last changed them; no content: to be forgotten.
+CREATE TABLE roster_entries (
+    tenant  BLOB    NOT NULL,
+    site    BLOB    NOT NULL,
+    person  BLOB    NOT NULL CHECK (length(person) = 16),
+    version INTEGER NOT NULL,
+    content BLOB             CHECK (length(content) = 32),
+    PRIMARY KEY (tenant, site, person),
+    FOREIGN KEY (tenant, site) REFERENCES rosters (tenant, site)
+) STRICT, WITHOUT ROWID;
+
+-- The version of the settings that a site's terminals are to hold, by the hash of their contents.
+CREATE TABLE settings_versions (
+    tenant  BLOB    NOT NULL,
+    site    BLOB    NOT NULL,
+    version INTEGER NOT NULL,
+    content BLOB    NOT NULL CHECK (length(content) = 32),
+    PRIMARY KEY (tenant, site),
+    FOREIGN KEY (tenant, site) REFERENCES sites (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
 -- The next event of the outbox that the cloud itself writes as the terminal `api`.

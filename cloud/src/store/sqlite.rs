@@ -4,10 +4,13 @@
 //! returns (`synchronous=FULL`), and what is deleted is overwritten (`secure_delete`).
 
 mod accounts;
+mod claims;
 mod ledger;
 mod pay;
 mod people;
+mod roster;
 mod rows;
+mod terminals;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,6 +200,10 @@ impl House for Sqlite {
         self.write(move |t| accounts::set_face_login(t, tenant, id, on, now))
     }
 
+    fn face_login_withdrawn(&self, tenant: TenantId, id: AccountId) -> Answer<bool> {
+        self.read(move |t| accounts::face_login_withdrawn(t, tenant, id))
+    }
+
     fn set_password_hash(&self, tenant: TenantId, id: AccountId, hash: String) -> Answer<()> {
         self.write(move |t| accounts::set_password_hash(t, tenant, id, &hash))
     }
@@ -262,6 +269,10 @@ impl House for Sqlite {
         model: String,
     ) -> Answer<Vec<OwnedTemplate>> {
         self.read(move |t| people::face_login_templates(t, kind, &model))
+    }
+
+    fn employer_templates(&self, model: String) -> Answer<Vec<OwnedTemplate>> {
+        self.read(move |t| people::employer_templates(t, &model))
     }
 
     fn setting(&self, tenant: TenantId, key: &'static str) -> Answer<Option<String>> {

@@ -1,18 +1,55 @@
-//! Events and what is concluded from each.
+//! Events: where each is placed, and how far an outbox has come.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, named_params};
+use rusqlite::{OptionalExtension, Rows, Transaction, named_params};
+use uuid::Uuid;
 
-use super::Sqlite;
 use super::rows::{Id, id, instant, integer, number};
-use crate::store::ledger::{Fact, Ledger, NewEvent, NewFact, Outcome};
-use crate::store::{AccountId, Answer, PunchKey, StoreError, TenantId};
+use super::{Sqlite, claims, roster, terminals};
+use crate::store::ledger::{
+    Claim, ClaimEnd, Fact, Greeted, Greeting, Ledger, NewClaim, NewEvent, NewFact, NewStatus,
+    NewTerminal, OutboxKey, Outcome, RosterChanges, Standing, SyncMark, Terminal, TerminalStatus,
+};
+use crate::store::{AccountId, Answer, Hash, PunchKey, Site, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+/// How far the look-up of an outbox's standing may run ahead of the number where it begins, before that
+/// number is moved: a commit of its own that would say nothing new.
+const WALK: u64 = 512;
 
 impl Ledger for Sqlite {
     fn record_events(&self, batch: Vec<NewEvent>) -> Answer<Vec<Outcome>> {
         self.write(move |t| batch.iter().map(|event| record(t, event)).collect())
+    }
+
+    fn standings(&self, outboxes: Vec<OutboxKey>) -> Answer<Vec<Standing>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let walked: Vec<Walk> = store
+                .read(move |t| outboxes.into_iter().map(|key| walk(t, key)).collect())
+                .await?;
+            let far: Vec<Standing> = walked
+                .iter()
+                .filter(|walk| walk.steps > WALK)
+                .map(|walk| walk.standing)
+                .collect();
+            if !far.is_empty() {
+                store
+                    .write(move |t| far.iter().try_for_each(|standing| remember(t, standing)))
+                    .await?;
+            }
+            Ok(walked.into_iter().map(|walk| walk.standing).collect())
+        })
+    }
+
+    fn knows_outbox(&self, outbox: OutboxKey) -> Answer<bool> {
+        self.read(move |t| {
+            Ok(t.prepare_cached(
+                "SELECT 1 FROM outboxes WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3",
+            )?
+            .exists((outbox.tenant, id(outbox.terminal), id(outbox.outbox)))?)
+        })
     }
 
     fn facts(
@@ -24,6 +61,81 @@ impl Ledger for Sqlite {
     ) -> Answer<Vec<Fact>> {
         self.read(move |t| facts(t, tenant, person, from, to))
     }
+
+    fn facts_received(&self, tenant: TenantId, since: Timestamp) -> Answer<Vec<Fact>> {
+        self.read(move |t| facts_received(t, tenant, since))
+    }
+
+    fn terminal(&self, id: Uuid) -> Answer<Option<Terminal>> {
+        self.read(move |t| terminals::by_id(t, id))
+    }
+
+    fn terminals(&self, tenant: TenantId) -> Answer<Vec<(Terminal, Option<TerminalStatus>)>> {
+        self.read(move |t| terminals::list(t, tenant))
+    }
+
+    fn revoke_terminal(&self, tenant: TenantId, id: Uuid, now: Timestamp) -> Answer<bool> {
+        self.write(move |t| terminals::revoke(t, tenant, id, now))
+    }
+
+    fn site(&self, tenant: TenantId, site: Uuid) -> Answer<Option<Site>> {
+        self.read(move |t| terminals::site(t, tenant, site))
+    }
+
+    fn greet(&self, greeting: Greeting) -> Answer<Greeted> {
+        self.write(move |t| terminals::greet(t, &greeting))
+    }
+
+    fn keep_status(&self, status: NewStatus) -> Answer<bool> {
+        self.write(move |t| terminals::keep_status(t, &status))
+    }
+
+    fn sync_marks(&self, tenant: TenantId) -> Answer<Vec<SyncMark>> {
+        self.read(move |t| terminals::sync_marks(t, tenant))
+    }
+
+    fn roster_applied(
+        &self,
+        tenant: TenantId,
+        terminal: Uuid,
+        session: Uuid,
+        version: u64,
+        digest: Hash,
+    ) -> Answer<bool> {
+        self.write(move |t| {
+            terminals::roster_applied(t, tenant, terminal, session, version, &digest)
+        })
+    }
+
+    fn roster_changes(
+        &self,
+        tenant: TenantId,
+        site: Uuid,
+        model: String,
+        held: u64,
+    ) -> Answer<RosterChanges> {
+        self.write(move |t| roster::changes(t, tenant, site, &model, held))
+    }
+
+    fn settings_version(&self, tenant: TenantId, site: Uuid, content: Hash) -> Answer<u64> {
+        self.write(move |t| roster::settings_version(t, tenant, site, &content))
+    }
+
+    fn new_claim(&self, claim: NewClaim) -> Answer<()> {
+        self.write(move |t| claims::add(t, &claim))
+    }
+
+    fn claim(&self, id: Uuid) -> Answer<Option<Claim>> {
+        self.read(move |t| claims::by_id(t, id))
+    }
+
+    fn claim_progress(&self, tenant: TenantId, id: Uuid, progress: Vec<u8>) -> Answer<()> {
+        self.write(move |t| claims::keep_progress(t, tenant, id, &progress))
+    }
+
+    fn finish_claim(&self, tenant: TenantId, id: Uuid, terminal: NewTerminal) -> Answer<ClaimEnd> {
+        self.write(move |t| claims::finish(t, tenant, id, &terminal))
+    }
 }
 
 fn record(t: &Transaction<'_>, event: &NewEvent) -> Result<Outcome> {
@@ -34,52 +146,129 @@ fn record(t: &Transaction<'_>, event: &NewEvent) -> Result<Outcome> {
         set_aside(t, event, why)?;
         return Ok(Outcome::Quarantined);
     }
-    let seq = integer(event.seq)?;
-    let held: Option<Vec<u8>> = t
-        .prepare_cached(
-            "SELECT compact FROM events
-             WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND seq = ?4",
-        )?
-        .query_row(
-            (event.tenant, id(event.terminal), id(event.outbox), seq),
-            |row| row.get(0),
-        )
-        .optional()?;
-    match held {
-        Some(held) if held == event.compact => return Ok(Outcome::Duplicate),
-        Some(_) => {
-            set_aside(t, event, "fork: this number holds a different event")?;
-            t.execute(
-                "UPDATE outboxes SET forked = coalesce(forked, ?4)
-                 WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3",
-                (
-                    event.tenant,
-                    id(event.terminal),
-                    id(event.outbox),
-                    event.received.as_microsecond(),
-                ),
-            )?;
-            return Ok(Outcome::Fork);
-        }
-        None => {}
+    if event.seq == 0 || event.seq == 1 && event.prev != [0; 32] {
+        set_aside(
+            t,
+            event,
+            "chain: the first event has number 1 and names no event before it",
+        )?;
+        return Ok(Outcome::Quarantined);
     }
+    if let Some(held) = neighbour(t, event, event.seq)? {
+        if held.hash == event.hash {
+            return Ok(Outcome::Duplicate);
+        }
+        if held.links == links(event) {
+            set_aside(
+                t,
+                event,
+                "void: this number holds the event or its stand-in already",
+            )?;
+            return Ok(Outcome::Quarantined);
+        }
+        return fork(t, event, "fork: this number holds a different event");
+    }
+    let before = neighbour(t, event, event.seq - 1)?;
+    if before.is_some_and(|before| before.links != event.prev) {
+        return fork(
+            t,
+            event,
+            "fork: it names another event before it than the one held",
+        );
+    }
+    let after = neighbour(t, event, event.seq + 1)?;
+    if after.is_some_and(|after| after.prev != links(event)) {
+        return fork(
+            t,
+            event,
+            "fork: the event held after it names another one before it",
+        );
+    }
+    place(t, event)?;
+    Ok(Outcome::Stored)
+}
+
+/// The hash by which the next event of the outbox names this one.
+fn links(event: &NewEvent) -> Hash {
+    event.stands_for.unwrap_or(event.hash)
+}
+
+/// What is held at a number of an outbox.
+struct Held {
+    hash: Hash,
+    prev: Hash,
+    links: Hash,
+}
+
+fn neighbour(t: &Transaction<'_>, event: &NewEvent, seq: u64) -> Result<Option<Held>> {
+    Ok(t.prepare_cached(
+        "SELECT hash, prev, links FROM events
+         WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND seq = ?4",
+    )?
+    .query_row(
+        (
+            event.tenant,
+            id(event.terminal),
+            id(event.outbox),
+            integer(seq)?,
+        ),
+        |row| {
+            Ok(Held {
+                hash: row.get("hash")?,
+                prev: row.get("prev")?,
+                links: row.get("links")?,
+            })
+        },
+    )
+    .optional()?)
+}
+
+fn place(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
     t.prepare_cached(
-        "INSERT INTO events (tenant, terminal, outbox, seq, hash, compact, received, verdict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'placed')",
+        "INSERT OR IGNORE INTO outboxes (tenant, terminal, outbox, born) VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute((
         event.tenant,
         id(event.terminal),
         id(event.outbox),
-        seq,
+        event.received.as_microsecond(),
+    ))?;
+    t.prepare_cached(
+        "INSERT INTO events
+           (tenant, terminal, outbox, seq, hash, prev, links, compact, received)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute((
+        event.tenant,
+        id(event.terminal),
+        id(event.outbox),
+        integer(event.seq)?,
         &event.hash,
+        &event.prev,
+        links(event),
         &event.compact,
         event.received.as_microsecond(),
     ))?;
-    if let Some(fact) = &event.fact {
-        keep_fact(t, event, fact)?;
+    match &event.fact {
+        Some(fact) => keep_fact(t, event, fact),
+        None => Ok(()),
     }
-    Ok(Outcome::Stored)
+}
+
+fn fork(t: &Transaction<'_>, event: &NewEvent, why: &str) -> Result<Outcome> {
+    set_aside(t, event, why)?;
+    t.execute(
+        "UPDATE outboxes SET forked = coalesce(forked, ?4), fork_seq = min(coalesce(fork_seq, ?5), ?5)
+         WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3",
+        (
+            event.tenant,
+            id(event.terminal),
+            id(event.outbox),
+            event.received.as_microsecond(),
+            integer(event.seq)?,
+        ),
+    )?;
+    Ok(Outcome::Fork)
 }
 
 fn keep_fact(t: &Transaction<'_>, event: &NewEvent, fact: &NewFact) -> Result<()> {
@@ -133,6 +322,101 @@ fn advance_api_head(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
     Ok(())
 }
 
+/// An outbox's standing, and how many events were stepped over to find it.
+pub(super) struct Walk {
+    pub(super) standing: Standing,
+    pub(super) steps: u64,
+}
+
+/// Walks from where the last look-up left off to the first number that is neither stored, nor in
+/// quarantine, nor known to be lost.
+pub(super) fn walk(t: &Transaction<'_>, key: OutboxKey) -> Result<Walk> {
+    let known = t
+        .prepare_cached(
+            "SELECT through, fork_seq FROM outboxes
+             WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3",
+        )?
+        .query_row((key.tenant, id(key.terminal), id(key.outbox)), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let (floor, fork): (i64, Option<i64>) = known.unwrap_or((0, None));
+    let mut through = floor;
+    loop {
+        let before = through;
+        through = stored_through(t, key, through)?;
+        through = covered_through(t, key, through)?;
+        if through == before {
+            break;
+        }
+    }
+    let count = |n: i64| u64::try_from(n).map_err(|_| StoreError::Damaged("outboxes.through"));
+    Ok(Walk {
+        standing: Standing {
+            key,
+            through: count(through)?,
+            fork: fork.map(count).transpose()?,
+        },
+        steps: count(through - floor)?,
+    })
+}
+
+/// The last of the stored numbers that follow `through` without a gap.
+fn stored_through(t: &Transaction<'_>, key: OutboxKey, mut through: i64) -> Result<i64> {
+    let mut statement = t.prepare_cached(
+        "SELECT seq FROM events WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND seq > ?4
+         ORDER BY seq",
+    )?;
+    let mut rows = statement.query((key.tenant, id(key.terminal), id(key.outbox), through))?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        if seq != through + 1 {
+            break;
+        }
+        through = seq;
+    }
+    Ok(through)
+}
+
+/// `through`, or the end of what is lost or in quarantine right after it.
+fn covered_through(t: &Transaction<'_>, key: OutboxKey, through: i64) -> Result<i64> {
+    let lost: Option<i64> = t
+        .prepare_cached(
+            "SELECT max(to_seq) FROM lost
+             WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND from_seq <= ?4 AND to_seq >= ?4",
+        )?
+        .query_row(
+            (key.tenant, id(key.terminal), id(key.outbox), through + 1),
+            |row| row.get(0),
+        )?;
+    if let Some(end) = lost {
+        return Ok(end);
+    }
+    let set_aside = t
+        .prepare_cached(
+            "SELECT 1 FROM quarantine
+             WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND seq = ?4",
+        )?
+        .exists((key.tenant, id(key.terminal), id(key.outbox), through + 1))?;
+    Ok(through + i64::from(set_aside))
+}
+
+/// Moves the number where the next look-up begins.
+pub(super) fn remember(t: &Transaction<'_>, standing: &Standing) -> Result<()> {
+    let key = standing.key;
+    t.prepare_cached(
+        "UPDATE outboxes SET through = max(through, ?4)
+         WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3",
+    )?
+    .execute((
+        key.tenant,
+        id(key.terminal),
+        id(key.outbox),
+        integer(standing.through)?,
+    ))?;
+    Ok(())
+}
+
 fn facts(
     t: &Transaction<'_>,
     tenant: TenantId,
@@ -151,7 +435,21 @@ fn facts(
                     AND o.seq = f.amends AND o.person = ?2))
          ORDER BY f.at, f.terminal, f.outbox, f.seq",
     )?;
-    let mut rows = statement.query((tenant, person, from.as_microsecond(), to.as_microsecond()))?;
+    let rows = statement.query((tenant, person, from.as_microsecond(), to.as_microsecond()))?;
+    read_facts(rows)
+}
+
+fn facts_received(t: &Transaction<'_>, tenant: TenantId, since: Timestamp) -> Result<Vec<Fact>> {
+    let mut statement = t.prepare_cached(
+        "SELECT terminal, outbox, seq, kind, at, received, person, amends, body FROM facts
+         WHERE tenant = ?1 AND received >= ?2
+         ORDER BY at, terminal, outbox, seq",
+    )?;
+    let rows = statement.query((tenant, since.as_microsecond()))?;
+    read_facts(rows)
+}
+
+fn read_facts(mut rows: Rows<'_>) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
     while let Some(row) = rows.next()? {
         facts.push(Fact {
