@@ -108,7 +108,7 @@ class Demo:
         if claim.returncode != 0:
             raise Failed(f"the terminal could not be claimed: {claim.stderr.strip() or claim.stdout.strip()}")
         say("Claimed a terminal, \"Front door\"")
-        line = [program, "run", "--config", str(config)]
+        line = [program, "run", "--config", str(config)] + ["--until-end"] * once
         self.running.append(Program("the terminal", line, self.folder / "terminal.log", may_finish=once))
 
     def sessions(self) -> list[dict]:
@@ -141,8 +141,10 @@ def once(demo: Demo) -> dict:
     say(f"Waiting for {wanted} punches and a stranger turned away (half a minute where the machine is idle)")
 
     def all_there():
+        # The terminal ends when the clip is through and the cloud holds every event.
+        ended = demo.running[-1].process.poll() is not None
         live = demo.owner.live()
-        return live if len(live["punches"]) >= wanted and live["rejected"] else None
+        return live if ended or len(live["punches"]) >= wanted and live["rejected"] else None
 
     live, failed = None, []
     try:
