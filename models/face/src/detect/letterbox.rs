@@ -1,0 +1,214 @@
+//! A picture made to fit the detector's square: scaled with its aspect kept, centred, the rest black.
+//!
+//! The filter is a triangle that is widened by the factor by which the picture shrinks, in fixed point with 22
+//! fractional bits, first along rows, then along columns: the same pixels as Pillow's `BILINEAR` gives.
+
+use super::{Bounds, Detection, SIDE};
+use crate::Frame;
+
+/// Fractional bits of a filter's weight: 32, less 8 of the value, less 2 to spare.
+const PRECISION: u32 = 22;
+
+/// The detector's input, and how it lies in the picture.
+pub struct Letterbox {
+    /// `SIDE × SIDE` pixels of RGB.
+    rgb: Vec<u8>,
+    /// x in the input = x in the picture · scale + offset, and y likewise.
+    scale: [f64; 2],
+    offset: [u32; 2],
+}
+
+impl Letterbox {
+    /// Makes the detector's input of a picture.
+    pub fn of(frame: &Frame) -> Self {
+        let (width, height) = (frame.width(), frame.height());
+        let shrink = f64::from(SIDE) / f64::from(width.max(height));
+        let fitted = |size: u32| ((f64::from(size) * shrink + 0.5) as u32).max(1);
+        let new = [fitted(width), fitted(height)];
+        let offset = new.map(|size| (SIDE - size) / 2);
+        let small = columns(rows(frame, new[0]), new[0], height, new[1]);
+        let mut rgb = vec![0; 3 * (SIDE * SIDE) as usize];
+        let line = 3 * new[0] as usize;
+        for (y, from) in small.chunks_exact(line).enumerate() {
+            let start = 3 * ((offset[1] as usize + y) * SIDE as usize + offset[0] as usize);
+            rgb[start..start + line].copy_from_slice(from);
+        }
+        let scale = [
+            f64::from(new[0]) / f64::from(width),
+            f64::from(new[1]) / f64::from(height),
+        ];
+        Self { rgb, scale, offset }
+    }
+
+    /// The input as a picture: 256×256, RGB, row by row.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// The network's input: three planes, −1..1.
+    pub(crate) fn planes(&self) -> Vec<f32> {
+        let plane = self.rgb.len() / 3;
+        let mut values = vec![0.0; 3 * plane];
+        for (i, pixel) in self.rgb.chunks_exact(3).enumerate() {
+            for (channel, &value) in pixel.iter().enumerate() {
+                values[channel * plane + i] = f32::from(value) / 127.5 - 1.0;
+            }
+        }
+        values
+    }
+
+    /// The same face in pixels of the picture.
+    pub(crate) fn in_picture(&self, face: &Detection) -> Detection {
+        let back = |value: f32, axis: usize| {
+            ((f64::from(value) - f64::from(self.offset[axis])) / self.scale[axis]) as f32
+        };
+        let Bounds {
+            left,
+            top,
+            right,
+            bottom,
+        } = face.bounds;
+        Detection {
+            bounds: Bounds {
+                left: back(left, 0),
+                top: back(top, 1),
+                right: back(right, 0),
+                bottom: back(bottom, 1),
+            },
+            points: face.points.map(|[x, y]| [back(x, 0), back(y, 1)]),
+            ..*face
+        }
+    }
+}
+
+/// What one pixel of the result is made of: where it starts, and the weights from there on.
+struct Tap {
+    first: usize,
+    weights: Vec<i32>,
+}
+
+/// The taps of every pixel along one axis.
+fn taps(from: u32, to: u32) -> Vec<Tap> {
+    let scale = f64::from(from) / f64::from(to);
+    let widened = scale.max(1.0);
+    let tap = |i: u32| {
+        let centre = (f64::from(i) + 0.5) * scale;
+        let first = (centre - widened + 0.5).max(0.0) as u32;
+        let end = ((centre + widened + 0.5) as u32).min(from);
+        let weight = |x: u32| {
+            let distance = (f64::from(x) - centre + 0.5) / widened;
+            (1.0 - distance.abs()).max(0.0)
+        };
+        let weights: Vec<f64> = (first..end).map(weight).collect();
+        let sum: f64 = weights.iter().sum();
+        let fixed = |w: f64| (w / sum * f64::from(1_u32 << PRECISION) + 0.5) as i32;
+        Tap {
+            first: first as usize,
+            weights: weights.into_iter().map(fixed).collect(),
+        }
+    };
+    (0..to).map(tap).collect()
+}
+
+/// A sum of weighted bytes, rounded.
+fn byte(sum: i32) -> u8 {
+    (sum >> PRECISION).clamp(0, 255) as u8
+}
+
+const HALF: i32 = 1 << (PRECISION - 1);
+
+/// Every row scaled to a new width.
+fn rows(frame: &Frame, width: u32) -> Vec<u8> {
+    if width == frame.width() {
+        return frame.rgb().to_vec();
+    }
+    let taps = taps(frame.width(), width);
+    let mut out = vec![0; 3 * width as usize * frame.height() as usize];
+    let lines = frame.rgb().chunks_exact(3 * frame.width() as usize);
+    for (from, to) in lines.zip(out.chunks_exact_mut(3 * width as usize)) {
+        for (tap, pixel) in taps.iter().zip(to.chunks_exact_mut(3)) {
+            let mut sum = [HALF; 3];
+            let values = from[3 * tap.first..].chunks_exact(3);
+            for (weight, value) in tap.weights.iter().zip(values) {
+                sum[0] += weight * i32::from(value[0]);
+                sum[1] += weight * i32::from(value[1]);
+                sum[2] += weight * i32::from(value[2]);
+            }
+            pixel.copy_from_slice(&sum.map(byte));
+        }
+    }
+    out
+}
+
+/// Every column scaled to a new height.
+fn columns(pixels: Vec<u8>, width: u32, height: u32, new_height: u32) -> Vec<u8> {
+    if new_height == height {
+        return pixels;
+    }
+    let line = 3 * width as usize;
+    let mut out = vec![0; line * new_height as usize];
+    let mut sums = vec![0_i32; line];
+    for (tap, to) in taps(height, new_height)
+        .iter()
+        .zip(out.chunks_exact_mut(line))
+    {
+        sums.fill(HALF);
+        let from = pixels[line * tap.first..].chunks_exact(line);
+        for (&weight, from) in tap.weights.iter().zip(from) {
+            for (sum, &value) in sums.iter_mut().zip(from) {
+                *sum += weight * i32::from(value);
+            }
+        }
+        for (to, &sum) in to.iter_mut().zip(&sums) {
+            *to = byte(sum);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wide_picture_lies_in_the_middle_between_black() {
+        let frame = Frame::from_rgb8(512, 256, vec![200; 512 * 256 * 3]).unwrap();
+        let letterbox = Letterbox::of(&frame);
+        assert_eq!((letterbox.scale, letterbox.offset), ([0.5, 0.5], [0, 64]));
+        let line = 3 * SIDE as usize;
+        assert!(letterbox.rgb()[..64 * line].iter().all(|&value| value == 0));
+        assert!(
+            letterbox.rgb()[64 * line..192 * line]
+                .iter()
+                .all(|&value| value == 200)
+        );
+        assert!(
+            letterbox.rgb()[192 * line..]
+                .iter()
+                .all(|&value| value == 0)
+        );
+    }
+
+    #[test]
+    fn a_picture_of_one_row_or_one_pixel_is_still_a_picture() {
+        for (width, height) in [(5000, 3), (1, 1), (2, 24_000)] {
+            let bytes = vec![9; 3 * width as usize * height as usize];
+            let letterbox = Letterbox::of(&Frame::from_rgb8(width, height, bytes).unwrap());
+            assert!(letterbox.rgb().contains(&9), "{width}×{height}");
+        }
+    }
+
+    #[test]
+    fn weights_add_up_to_one() {
+        for (from, to) in [(640, 256), (480, 192), (250, 256), (3, 1), (1, 256)] {
+            for tap in taps(from, to) {
+                let sum: i32 = tap.weights.iter().sum();
+                assert!(
+                    (sum - (1 << PRECISION)).abs() <= tap.weights.len() as i32,
+                    "{from} to {to}"
+                );
+                assert!(tap.first + tap.weights.len() <= from as usize);
+            }
+        }
+    }
+}
