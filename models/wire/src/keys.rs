@@ -235,3 +235,60 @@ impl fmt::Debug for SealingSecret {
         write!(f, "SealingSecret(of {})", self.public())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8037, appendix A: the key, its thumbprint, and a signature with it.
+    #[test]
+    fn the_vectors_of_rfc_8037() {
+        let seed = array("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let key = SecretKey::from_seed(seed);
+        assert_eq!(
+            key.public().to_string(),
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
+        assert_eq!(
+            key.kid().to_string(),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
+        let signed = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature = key.sign(signed);
+        assert_eq!(
+            encode(&signature),
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
+        assert!(key.public().holds(signed, &signature));
+    }
+
+    /// The order of the group, added to a signature's scalar: mathematically the same signature.
+    #[test]
+    fn a_signature_has_one_form() {
+        const ORDER: [u8; 32] = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
+            0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ];
+        let key = SecretKey::from_seed([1; 32]);
+        let mut signature = key.sign(b"punch");
+        let mut carry = 0;
+        for (byte, order) in signature[32..].iter_mut().zip(ORDER) {
+            let sum = u16::from(*byte) + u16::from(order) + carry;
+            *byte = sum.to_le_bytes()[0];
+            carry = sum >> 8;
+        }
+        assert!(!key.public().holds(b"punch", &signature));
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let (signing, sealing) = (
+            SecretKey::from_seed([1; 32]),
+            SealingSecret::from_seed([1; 32]),
+        );
+        let printed = format!("{signing:?} {sealing:?}");
+        assert!(!printed.contains(&encode(&[1; 32])), "{printed}");
+        assert_eq!(*signing.to_seed(), [1; 32]);
+        assert_eq!(*sealing.to_seed(), [1; 32]);
+    }
+}
