@@ -104,6 +104,9 @@ pub struct Standing {
     pub through: u64,
     /// Where two histories of it were seen: the first number that is known to differ.
     pub fork: Option<u64>,
+    /// The session that its terminal is in: what it is told has to be of it. `None` where it never said
+    /// hello.
+    pub session: Option<Uuid>,
 }
 
 /// A terminal of a site. The cloud's own terminal `api` is never among these.
@@ -393,6 +396,13 @@ pub trait Ledger {
     /// Keeps how far a terminal has come with a claim that is still open.
     fn claim_progress(&self, tenant: TenantId, id: Uuid, progress: Vec<u8>) -> Answer<()>;
 
-    /// Makes the terminal if the claim is still open: of any number at once, one wins.
-    fn finish_claim(&self, tenant: TenantId, id: Uuid, terminal: NewTerminal) -> Answer<ClaimEnd>;
+    /// Makes the terminal if the claim is still open, and keeps its progress as the last: of any number at
+    /// once, one wins.
+    fn finish_claim(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        terminal: NewTerminal,
+        progress: Vec<u8>,
+    ) -> Answer<ClaimEnd>;
 }

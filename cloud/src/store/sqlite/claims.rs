@@ -62,12 +62,13 @@ pub(super) fn finish(
     tenant: TenantId,
     claim: Uuid,
     new: &NewTerminal,
+    progress: &[u8],
 ) -> Result<ClaimEnd> {
     let at = new.at.as_microsecond();
     let won = t.execute(
-        "UPDATE claims SET used = ?3, terminal = ?4
+        "UPDATE claims SET used = ?3, terminal = ?4, progress = ?5
          WHERE tenant = ?1 AND id = ?2 AND used IS NULL AND expires > ?3",
-        (tenant, id(claim), at, id(new.id)),
+        (tenant, id(claim), at, id(new.id), progress),
     )?;
     if won == 0 {
         let used: Option<bool> = t

@@ -133,8 +133,14 @@ impl Ledger for Sqlite {
         self.write(move |t| claims::keep_progress(t, tenant, id, &progress))
     }
 
-    fn finish_claim(&self, tenant: TenantId, id: Uuid, terminal: NewTerminal) -> Answer<ClaimEnd> {
-        self.write(move |t| claims::finish(t, tenant, id, &terminal))
+    fn finish_claim(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        terminal: NewTerminal,
+        progress: Vec<u8>,
+    ) -> Answer<ClaimEnd> {
+        self.write(move |t| claims::finish(t, tenant, id, &terminal, &progress))
     }
 }
 
@@ -350,12 +356,17 @@ pub(super) fn walk(t: &Transaction<'_>, key: OutboxKey) -> Result<Walk> {
             break;
         }
     }
+    let session: Option<Id> = t
+        .prepare_cached("SELECT session FROM terminal_status WHERE tenant = ?1 AND terminal = ?2")?
+        .query_row((key.tenant, id(key.terminal)), |row| row.get(0))
+        .optional()?;
     let count = |n: i64| u64::try_from(n).map_err(|_| StoreError::Damaged("outboxes.through"));
     Ok(Walk {
         standing: Standing {
             key,
             through: count(through)?,
             fork: fork.map(count).transpose()?,
+            session: session.map(|session| session.0),
         },
         steps: count(through - floor)?,
     })

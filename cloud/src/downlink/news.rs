@@ -1,0 +1,348 @@
+//! Roster, settings and states: what a terminal is to hold, sent where it is behind.
+//!
+//! What a terminal was told in its session is remembered here and nowhere else, so that nothing is sent
+//! twice for nothing; a new `hello` says what it really holds, and everything begins from there.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use jiff::Timestamp;
+use limen_wire::roster::{self, Change};
+use limen_wire::topic::Kind;
+use limen_wire::{
+    Blob, Face, Hash, Hello, Name, Pad, Person, RosterApplied, Screen, Sealable, SealingPublic,
+    Settings, State, seal,
+};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+use super::{Downlink, DownlinkError, Known, locked};
+use crate::store::ledger::RosterPerson;
+use crate::store::{AccountId, TenantId};
+use crate::{App, attendance, enrolment};
+
+/// Changes that come this close together are told together.
+const GATHER: Duration = Duration::from_millis(150);
+
+/// Share of strangers that may be taken for somebody, until the owner sets another.
+const FPIR: f64 = 1e-3;
+
+/// What a terminal was told in its session.
+#[derive(Default)]
+pub(crate) struct Told(Arc<tokio::sync::Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    session: Uuid,
+    roster: u64,
+    settings: u64,
+    states: HashMap<Uuid, (bool, Option<Timestamp>, u32)>,
+    mended: bool,
+}
+
+impl Downlink {
+    fn heard(&self, terminal: Uuid) -> Arc<tokio::sync::Mutex<Heard>> {
+        Arc::clone(&locked(&self.told).entry(terminal).or_default().0)
+    }
+
+    fn tell_sealed<M: Sealable>(
+        &self,
+        known: &Known,
+        session: Uuid,
+        message: &M,
+    ) -> Result<(), DownlinkError> {
+        let terminal = known.terminal.id;
+        let Kind::Down(kind) = M::KIND else {
+            unreachable!("only what goes down is told");
+        };
+        let to = SealingPublic::from_bytes(known.terminal.sealing_key)
+            .map_err(|error| DownlinkError::Key(terminal, error))?;
+        let header = Self::header(known, session, kind);
+        let sealed = seal(message, &to, &header, &mut UnwrapErr(SysRng))
+            .map_err(|error| DownlinkError::Seal(terminal, error))?;
+        self.tell(known, session, &sealed)
+    }
+}
+
+/// Brings a terminal up to date that has just said what it holds.
+pub(crate) fn greet(app: &Arc<App>, known: &Arc<Known>, session: Uuid, hello: &Hello) {
+    let (app, known, hello) = (Arc::clone(app), Arc::clone(known), hello.clone());
+    tokio::spawn(async move {
+        let heard = app.downlink.heard(known.terminal.id);
+        let mut heard = heard.lock().await;
+        let told = async {
+            let epoch = app.downlink.epoch(&app).await?;
+            let version = |held: Option<limen_wire::Held>| {
+                held.filter(|held| held.epoch == epoch)
+                    .map_or(0, |held| held.version)
+            };
+            *heard = Heard {
+                session,
+                roster: version(hello.roster),
+                settings: version(hello.settings),
+                ..Heard::default()
+            };
+            let states = states(&app, known.terminal.tenant).await?;
+            bring_up_to_date(&app, &known, &mut heard, &states).await
+        };
+        report(known.terminal.id, told.await);
+    });
+}
+
+/// What a terminal proves to hold. Where it is not what it was sent, it gets everything again, once in a
+/// session.
+pub(crate) async fn applied(
+    app: &App,
+    known: &Known,
+    session: Uuid,
+    applied: &RosterApplied,
+) -> Result<(), DownlinkError> {
+    let terminal = &known.terminal;
+    let held = app
+        .store
+        .roster_changes(terminal.tenant, terminal.site, model(app), 0)
+        .await?;
+    if held.to != applied.version {
+        return Ok(());
+    }
+    let people = open_all(app, terminal.tenant, held.put)?;
+    let pairs = people
+        .iter()
+        .map(|person| (person.id, person.template_hash()));
+    if roster::digest(pairs).same(&applied.digest) {
+        return Ok(());
+    }
+    let heard = app.downlink.heard(terminal.id);
+    let mut heard = heard.lock().await;
+    if heard.session != session || heard.mended {
+        tracing::error!(terminal = %terminal.id, "the terminal still holds another roster than it was sent");
+        return Ok(());
+    }
+    tracing::warn!(terminal = %terminal.id, "the terminal holds another roster than it was sent; it gets all of it again");
+    heard.mended = true;
+    heard.roster = 0;
+    tell_roster(app, known, &mut heard).await
+}
+
+fn report(terminal: Uuid, told: Result<(), DownlinkError>) {
+    if let Err(error) = told {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%terminal, %error, cause, "the terminal was not told what is new");
+    }
+}
+
+/// Tells terminals what has changed, until the end.
+///
+/// # Errors
+/// Never; the type is that of everything that serves.
+pub async fn serve(app: Arc<App>) -> io::Result<()> {
+    let mut changed = app.changed.subscribe();
+    let stop = app.stop.clone();
+    loop {
+        let mut tenants = BTreeSet::new();
+        let mut all = false;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            rang = changed.recv() => match rang {
+                Ok(tenant) => { tenants.insert(tenant); }
+                Err(RecvError::Lagged(_)) => all = true,
+                Err(RecvError::Closed) => return Ok(()),
+            },
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(GATHER) => {}
+        }
+        loop {
+            match changed.try_recv() {
+                Ok(tenant) => {
+                    tenants.insert(tenant);
+                }
+                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(_)) => all = true,
+                Err(_) => break,
+            }
+        }
+        if all {
+            match app.store.tenants().await {
+                Ok(everybody) => tenants.extend(everybody.iter().map(|tenant| tenant.id)),
+                Err(error) => tracing::error!(%error, "terminals were not told what is new"),
+            }
+        }
+        for tenant in tenants {
+            if let Err(error) = tell_tenant(&app, tenant).await {
+                tracing::error!(tenant = %tenant.0, %error, "terminals were not told what is new");
+            }
+        }
+    }
+}
+
+async fn tell_tenant(app: &App, tenant: TenantId) -> Result<(), DownlinkError> {
+    let terminals = app.store.terminals(tenant).await?;
+    let reached: Vec<_> = terminals
+        .into_iter()
+        .filter_map(|(terminal, status)| Some((terminal, status?)))
+        .filter(|(terminal, status)| status.online && app.downlink.reaches(terminal.id))
+        .collect();
+    if reached.is_empty() {
+        return Ok(());
+    }
+    let states = states(app, tenant).await?;
+    for (terminal, status) in reached {
+        let id = terminal.id;
+        let told = async {
+            let known = app.ingest.know(app, terminal).await?;
+            let heard = app.downlink.heard(id);
+            let mut heard = heard.lock().await;
+            if heard.session != status.session {
+                *heard = Heard {
+                    session: status.session,
+                    roster: status.roster,
+                    settings: status.settings,
+                    ..Heard::default()
+                };
+            }
+            bring_up_to_date(app, &known, &mut heard, &states).await
+        };
+        report(id, told.await);
+    }
+    Ok(())
+}
+
+async fn bring_up_to_date(
+    app: &App,
+    known: &Known,
+    heard: &mut Heard,
+    states: &[(Uuid, State)],
+) -> Result<(), DownlinkError> {
+    tell_settings(app, known, heard).await?;
+    tell_roster(app, known, heard).await?;
+    for (site, state) in states {
+        let news = (state.is_in, state.since, state.minutes_today);
+        if *site != known.terminal.site || heard.states.get(&state.person) == Some(&news) {
+            continue;
+        }
+        app.downlink.tell_sealed(known, heard.session, state)?;
+        heard.states.insert(state.person, news);
+    }
+    Ok(())
+}
+
+fn model(app: &App) -> String {
+    app.faces.model().to_owned()
+}
+
+async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), DownlinkError> {
+    let terminal = &known.terminal;
+    let changes = app
+        .store
+        .roster_changes(terminal.tenant, terminal.site, model(app), heard.roster)
+        .await?;
+    if changes.to == heard.roster {
+        return Ok(());
+    }
+    let put = open_all(app, terminal.tenant, changes.put)?
+        .into_iter()
+        .map(|person| Change::Put(Box::new(person)));
+    let forget = changes.forget.into_iter().map(|id| Change::Forget(id.0));
+    let from = (changes.from > 0).then_some(changes.from);
+    let epoch = app.downlink.epoch(app).await?;
+    let pages = roster::pages(epoch, from, changes.to, forget.chain(put).collect())
+        .map_err(|error| DownlinkError::Pages(terminal.site, error))?;
+    for page in &pages {
+        app.downlink.tell_sealed(known, heard.session, page)?;
+    }
+    heard.roster = changes.to;
+    Ok(())
+}
+
+fn open_all(
+    app: &App,
+    tenant: TenantId,
+    people: Vec<RosterPerson>,
+) -> Result<Vec<Person>, DownlinkError> {
+    people
+        .into_iter()
+        .map(|person| {
+            let mut templates = Vec::new();
+            let mut model = String::new();
+            if let Some(stored) = &person.template {
+                let template = enrolment::open(app, tenant, person.id, stored)
+                    .map_err(|error| DownlinkError::Template(person.id.0, error))?;
+                templates.push(Blob(template.to_vec()));
+                stored.model.clone_into(&mut model);
+            }
+            Ok(Person {
+                id: person.id.0,
+                name: person.name,
+                language: String::new(),
+                templates,
+                model,
+                pin_verifier: None,
+                badges: Vec::new(),
+                second_factor_with: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+async fn tell_settings(app: &App, known: &Known, heard: &mut Heard) -> Result<(), DownlinkError> {
+    let terminal = &known.terminal;
+    let tenant = app
+        .store
+        .tenant(terminal.tenant)
+        .await?
+        .ok_or(DownlinkError::NoSite(terminal.site))?;
+    let rules = attendance::terms::rules_of(app, &tenant).await?;
+    let mut settings = Settings {
+        epoch: app.downlink.epoch(app).await?,
+        version: 1,
+        zone: tenant.site.zone,
+        face: Face::On,
+        fpir: FPIR,
+        pad: Pad::Passive,
+        re_punch_s: rules.repunch_s,
+        open: Vec::new(),
+        languages: vec!["en".to_owned()],
+        screen: Screen {
+            name: Name::First,
+            hours: true,
+        },
+    };
+    let content = serde_json::to_vec(&settings).unwrap_or_default();
+    settings.version = app
+        .store
+        .settings_version(terminal.tenant, terminal.site, Hash::of(&content).0)
+        .await?;
+    if settings.version == heard.settings {
+        return Ok(());
+    }
+    app.downlink.tell_sealed(known, heard.session, &settings)?;
+    heard.settings = settings.version;
+    Ok(())
+}
+
+/// What screens may say of the people of a tenant, each with the site that they work at.
+async fn states(app: &App, tenant: TenantId) -> Result<Vec<(Uuid, State)>, DownlinkError> {
+    let now = app.now();
+    let statuses = attendance::statuses(app, tenant, now).await?;
+    let people = app.store.people(tenant).await?;
+    let site_of: HashMap<AccountId, Uuid> = people.iter().map(|p| (p.id, p.site)).collect();
+    Ok(statuses
+        .into_iter()
+        .filter_map(|(person, status)| {
+            let minutes = u32::try_from(status.seconds_today / 60).unwrap_or(u32::MAX);
+            let state = State {
+                person: person.0,
+                is_in: status.inside,
+                since: status.since,
+                minutes_today: minutes.min(7 * 24 * 60),
+                as_of: now,
+            };
+            Some((*site_of.get(&person)?, state))
+        })
+        .collect())
+}
