@@ -101,11 +101,17 @@ export const setUp = (token: string, username: string, email: string, password: 
 export const newClaim = (name: string) => call<ClaimCode>("POST", "/api/v1/claims", { name });
 export const enrol = (form: FormData) => call<{ id: string }>("POST", "/api/v1/employees", form);
 
-/** Hears every new snapshot until the returned function is called; tells when the line is cut. */
-export function listen(heard: (s: Snapshot) => void, line: (up: boolean) => void): () => void {
+/**
+ * Hears every new snapshot until the returned function is called. `line` tells when the line is cut and when
+ * it is back. `ended` tells that it does not come back by itself: the cloud has answered with a refusal.
+ */
+export function listen(heard: (s: Snapshot) => void, line: (up: boolean) => void, ended: () => void): () => void {
   const source = new EventSource("/api/v1/live/events");
   source.addEventListener("open", () => line(true));
-  source.addEventListener("error", () => line(false));
+  source.addEventListener("error", () => {
+    line(false);
+    if (source.readyState === EventSource.CLOSED) ended();
+  });
   source.addEventListener("snapshot", (e) => {
     line(true);
     heard(JSON.parse((e as MessageEvent<string>).data) as Snapshot);

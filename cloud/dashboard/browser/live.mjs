@@ -1,0 +1,252 @@
+// The page in a real browser, from the set-up link to a punch that shows by itself.
+//
+//   npm run browser
+//
+// LIMEN_CLOUD     the program limen-cloud; without it, the one that `cargo build` made
+// CHROMIUM        the browser; without it, Debian's
+// LIMEN_PICTURE   where to write the picture of the live page; without it, into the temporary folder
+
+import assert from "node:assert/strict";
+import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { Cloud, root } from "./cloud.mjs";
+
+const PATIENCE_MS = 60_000;
+const OWNER = { name: "Threshold Ltd", email: "owner@example.com", password: "a long way to the door" };
+const EMPLOYEE = { name: "Barack Obama", email: "barack@example.com", password: "photographs of other days" };
+const SECOND = { name: "Joe Biden", email: "joe@example.com", password: "only one photograph here" };
+
+const photo = (name) => join(root, "models/pictures", name);
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the browser complained of: errors in the console, exceptions, and whatever the policy stopped. */
+const complaints = [];
+
+async function watched(browser) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() !== "error" && message.type() !== "warning") return;
+    // The browser itself logs every answer that is no success; the page shows those in words.
+    const path = new URL(message.location().url || "about:blank").pathname;
+    const refused = message.text().includes("status of 401");
+    if (refused && ["/api/v1/live", "/api/v1/session"].includes(path)) return;
+    complaints.push(`console: ${message.text()} (${path})`);
+  });
+  await page.exposeFunction("stoppedByPolicy", (what) => complaints.push(`policy: ${what}`));
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (e) =>
+      window.stoppedByPolicy(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`),
+    );
+  });
+  return page;
+}
+
+/** No barrier that axe-core knows of, light or dark. */
+async function accessible(page, where) {
+  await page.evaluate(axe);
+  for (const colorScheme of ["dark", "light"]) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate(() => window.axe.run(document));
+    const found = violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html).join("\n  ")}`);
+    assert.deepEqual(found, [], `${where}, ${colorScheme}`);
+  }
+}
+
+/** Asks the cloud as the existing dashboard does: forms in, JSON out. */
+async function asked(url, fields, token) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(url, { method: "POST", body, headers });
+  const said = await answer.json();
+  assert.equal(answer.status, 200, `POST ${new URL(url).pathname}: ${JSON.stringify(said)}`);
+  return said;
+}
+
+async function checkIn(cloud, person, file) {
+  const { access_token } = await asked(`${cloud.url}/login/password`, {
+    email: person.email,
+    password: person.password,
+  });
+  return asked(`${cloud.url}/attendance/checkin`, { image: await openAsBlob(photo(file)) }, access_token);
+}
+
+async function addPerson(page, person, files) {
+  await page.getByRole("button", { name: "Add a person" }).click();
+  await page.getByLabel("Name").fill(person.name);
+  await page.getByLabel("E-mail").fill(person.email);
+  await page.getByLabel("First password").fill(person.password);
+  await page.getByLabel("Pay per hour").fill("21.50");
+  await page.getByLabel("Photos").setInputFiles(files.map(photo));
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("row", { name: person.name }).waitFor();
+}
+
+/** Each is one thing that must hold. They follow one another on the same page. */
+const steps = {
+  async "the page comes under a strict policy"({ cloud }) {
+    const answer = await fetch(cloud.url, { headers: { accept: "text/html" } });
+    assert.equal(answer.status, 200);
+    const policy = answer.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe|data:|\*/);
+  },
+
+  async "the set-up link makes the owner, once"({ page, cloud }) {
+    const link = await cloud.setUpLink();
+    await page.goto(link);
+    await page.getByLabel("Name").fill(OWNER.name);
+    await page.getByLabel("E-mail").fill(OWNER.email);
+    await page.getByLabel("Password").fill(OWNER.password);
+    await accessible(page, "set-up");
+    await page.getByRole("button", { name: "Set up" }).click();
+    await page.getByText("Nobody is enrolled yet.").waitFor();
+    assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, "/");
+    const body = JSON.stringify({ token: new URL(link).searchParams.get("token"), username: "Another", email: "another@example.com", password: "a second owner by the link" });
+    const again = await fetch(`${cloud.url}/api/v1/setup`, { method: "POST", body, headers: { "content-type": "application/json" } });
+    assert.equal(again.status, 403);
+    await assert.rejects(cloud.setUpLink(), { code: "ENOENT" });
+  },
+
+  async "no script reads the session"({ page }) {
+    assert.equal(await page.evaluate(() => document.cookie), "");
+    const [cookie] = await page.context().cookies();
+    assert.ok(cookie?.httpOnly);
+    assert.equal(cookie.sameSite, "Strict");
+  },
+
+  async "a wrong password is told in words, the right one opens"({ page }) {
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByLabel("E-mail").fill(OWNER.email);
+    await page.getByLabel("Password").fill("not the way to the door");
+    await accessible(page, "log-in");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").getByText("Invalid email or password").waitFor();
+    await page.getByLabel("Password").fill(OWNER.password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("heading", { name: "Who is in" }).waitFor();
+  },
+
+  async "people are added with their photos"({ page }) {
+    await page.getByRole("button", { name: "Add a person" }).click();
+    await accessible(page, "add a person");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await addPerson(page, EMPLOYEE, ["obama.jpg", "obama3.jpg"]);
+    await addPerson(page, SECOND, ["biden.jpg"]);
+    await page.getByRole("row", { name: EMPLOYEE.name }).getByText("○ out").waitFor();
+  },
+
+  async "a photo without a face is refused in words"({ page }) {
+    await page.getByRole("button", { name: "Add a person" }).click();
+    await page.getByLabel("Name").fill("Nobody");
+    await page.getByLabel("E-mail").fill("nobody@example.com");
+    await page.getByLabel("First password").fill("a picture without a face");
+    await page.getByLabel("Pay per hour").fill("1");
+    const blank = await page.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [640, 480];
+      canvas.getContext("2d").fillRect(0, 0, 640, 480);
+      return canvas.toDataURL("image/png").split(",")[1];
+    });
+    const file = { name: "blank.png", mimeType: "image/png", buffer: Buffer.from(blank, "base64") };
+    await page.getByLabel("Photos").setInputFiles([file]);
+    // The browser logs the refusal; it is what this step is about.
+    const before = complaints.length;
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("alert").getByText(/face/i).waitFor();
+    complaints.splice(before, complaints.length, ...complaints.slice(before).filter((said) => !said.includes("status of 400")));
+    await page.getByRole("button", { name: "Cancel" }).click();
+  },
+
+  async "a claim code has twelve words"({ page }) {
+    await page.getByRole("button", { name: "Add a terminal" }).click();
+    await page.getByLabel("What is this door called?").fill("Front door");
+    await accessible(page, "add a terminal");
+    await page.getByRole("button", { name: "Make a claim code" }).click();
+    const line = await page.locator("pre").innerText();
+    assert.match(line, /--words "([a-z]+ ){11}[a-z]+"/);
+    await accessible(page, "a claim code");
+    await page.getByRole("button", { name: "Done" }).click();
+  },
+
+  async "a punch shows by itself"({ page, cloud }) {
+    await page.evaluate(() => (window.neverReloaded = true));
+    await checkIn(cloud, EMPLOYEE, "obama2.jpg");
+    await page.getByRole("row", { name: EMPLOYEE.name }).getByText("● in").waitFor();
+    await page.getByRole("listitem").filter({ hasText: EMPLOYEE.name }).getByText("→ in").waitFor();
+    await page.getByText("1 of 2 people").waitFor();
+    assert.equal(await page.evaluate(() => window.neverReloaded), true);
+  },
+
+  async "it is readable, wide and narrow"({ page, picture }) {
+    await page.screenshot({ path: picture });
+    await accessible(page, "live");
+    await page.setViewportSize({ width: 360, height: 740 });
+    const [scroll, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(scroll <= width, `the page is ${scroll} px wide on a screen of ${width}`);
+    await accessible(page, "live, narrow");
+    await page.setViewportSize({ width: 1280, height: 800 });
+  },
+
+  async "nothing was complained of"() {
+    assert.deepEqual(complaints, []);
+  },
+
+  async "a cloud that is killed is missed, and found again"({ page, cloud }) {
+    await cloud.end("SIGKILL");
+    await page.getByText("the line to the cloud is cut").waitFor();
+    await cloud.start();
+    await page.getByRole("status").getByText(/^live/).waitFor();
+    await page.getByRole("row", { name: EMPLOYEE.name }).getByText("● in").waitFor();
+    assert.equal(await page.evaluate(() => window.neverReloaded), true);
+  },
+
+  async "a log-out elsewhere closes the page"({ page }) {
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+  },
+};
+
+const picture = process.env.LIMEN_PICTURE ?? join(tmpdir(), "limen-live.png");
+const cloud = await Cloud.fresh({ registration: "open", bcrypt_cost: 4, currency: "EUR", zone: "Europe/Berlin" });
+let browser;
+try {
+  await cloud.start();
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  });
+  const page = await watched(browser);
+  for (const [name, step] of Object.entries(steps)) {
+    try {
+      await step({ page, cloud, picture });
+    } catch (error) {
+      const failed = join(tmpdir(), "limen-browser-failed.png");
+      await page.screenshot({ path: failed }).catch(() => {});
+      console.error(`✗ ${name}\n${error.stack}\ncomplaints: ${JSON.stringify(complaints)}\npicture: ${failed}`);
+      process.exitCode = 1;
+      break;
+    }
+    console.error(`✓ ${name}`);
+  }
+  if (!process.exitCode) console.error(`picture: ${picture}`);
+} finally {
+  await browser?.close();
+  await cloud.forget();
+}
