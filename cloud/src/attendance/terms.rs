@@ -1,0 +1,112 @@
+//! What hours are computed under: rules, rates and currency of a tenant.
+
+use jiff::civil::Time;
+use limen_payroll::{Currency, HourlyRate, Midnight, Pairing, Rate, Rulebook, Rules, Zone};
+use serde::{Deserialize, Serialize};
+
+use super::AttendanceError;
+use crate::App;
+use crate::store::{Person, Tenant};
+
+/// The key of the tenant's setting.
+pub const SETTING: &str = "attendance";
+
+/// What a tenant sets otherwise than by default. What is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// A second punch sooner than this is a double read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repunch_s: Option<u32>,
+    /// The longest session there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_session_s: Option<u32>,
+    /// The local time at which a working day begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_start: Option<Time>,
+    /// How punches become sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<Pairing>,
+    /// To which day a session over midnight belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub midnight: Option<Midnight>,
+}
+
+impl Settings {
+    /// The rules that they make in a zone.
+    #[must_use]
+    pub fn rules(&self, zone: Zone, repunch_s: u32) -> Rules {
+        let mut rules = Rules::new(1, zone);
+        rules.repunch_s = self.repunch_s.unwrap_or(repunch_s);
+        rules.max_session_s = self.max_session_s.unwrap_or(rules.max_session_s);
+        rules.day_start = self.day_start.unwrap_or(rules.day_start);
+        rules.pairing = self.pairing.unwrap_or(rules.pairing);
+        rules.midnight = self.midnight.unwrap_or(rules.midnight);
+        rules
+    }
+}
+
+/// What hours are computed under.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The settings.
+    pub book: Rulebook,
+    /// Everybody's rates.
+    pub rates: Vec<Rate>,
+    /// The tenant's.
+    pub currency: Currency,
+}
+
+fn refused(
+    what: &'static str,
+) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> AttendanceError {
+    move |source| AttendanceError::Terms { what, source }
+}
+
+/// The rules of a tenant: its site's zone and its settings.
+///
+/// # Errors
+/// When the zone or the settings can't be read.
+pub async fn rules_of(app: &App, tenant: &Tenant) -> Result<Rules, AttendanceError> {
+    let settings = match app.store.setting(tenant.id, SETTING).await? {
+        None => Settings::default(),
+        Some(json) => serde_json::from_str(&json)
+            .map_err(|cause| refused("setting `attendance`")(cause.into()))?,
+    };
+    let zone = Zone::named(&tenant.site.zone).map_err(|cause| refused("zone")(cause.into()))?;
+    Ok(settings.rules(zone, app.config.repunch_s))
+}
+
+impl Terms {
+    /// Of these people, under these rules. A rate that is stored with an instant holds from the beginning of
+    /// that day at the site.
+    ///
+    /// # Errors
+    /// When the rules, the currency or a rate can't stand.
+    pub fn new(tenant: &Tenant, people: &[Person], rules: Rules) -> Result<Self, AttendanceError> {
+        let currency: Currency = tenant
+            .currency
+            .parse()
+            .map_err(|cause| refused("currency")(Box::new(cause)))?;
+        let mut rates = Vec::new();
+        for person in people {
+            for &(from, per_hour) in &person.rates {
+                let per_hour = HourlyRate::try_from(per_hour)
+                    .map_err(|cause| refused("hourly rate")(cause.into()))?;
+                let from = rules.zone.local(from).date();
+                rates.push(Rate {
+                    person: person.id.0,
+                    from,
+                    per_hour,
+                    currency,
+                });
+            }
+        }
+        let book = Rulebook::new(rules).map_err(|cause| refused("rules")(cause.into()))?;
+        Ok(Self {
+            book,
+            rates,
+            currency,
+        })
+    }
+}
