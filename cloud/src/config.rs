@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::link::{Broker, BrokerError};
+
 /// The commented default configuration, as `limen-cloud default-config` prints it.
 pub const DEFAULT: &str = include_str!("../cloud.toml");
 
@@ -166,6 +168,9 @@ pub enum ConfigError {
         /// The cause, with line and key.
         source: Box<toml::de::Error>,
     },
+    /// A broker's address that is none.
+    #[error("the configuration is refused: {0}")]
+    Broker(#[from] BrokerError),
     /// A value that can't stand.
     #[error("the configuration is refused: {key} = {value}: {why}")]
     Value {
@@ -240,7 +245,17 @@ impl Config {
                 return refuse("cors_origins", origin.clone(), why);
             }
         }
+        self.broker()?;
         Ok(())
+    }
+
+    /// The broker to take terminals from, where there is one.
+    ///
+    /// # Errors
+    /// When its address is none.
+    pub fn broker(&self) -> Result<Option<Broker>, ConfigError> {
+        let broker = self.link.as_ref().map(|link| link.broker.parse());
+        Ok(broker.transpose()?)
     }
 }
 
@@ -282,6 +297,7 @@ mod tests {
             ("zone = \"Mars/Olympus\"", "zone"),
             ("repunch_s = 3601", "repunch_s"),
             ("cors_origins = [\"*\"]", "cors_origins"),
+            ("[link]\nbroker = \"1884\"", "link.broker"),
             ("[metrics]\nlisten = \"0.0.0.0:1\"", "metrics"),
         ] {
             let config: Config = toml::from_str(edit).unwrap();

@@ -1,20 +1,39 @@
 //! The web: the routes that existing dashboards speak, `/api/v1`, and the page.
 //!
-//! Each file gives its routes with their description ([`openapi`] gathers them); what all have in common is
-//! here: limits, headers, counting, and the answer where nothing matches.
+//! Each file gives its routes with their description; [`router`] gathers them, and the OpenAPI file with
+//! them. What all have in common is here: who may call from elsewhere, headers, counting, and the answer
+//! where nothing matches.
 
+mod answered;
+mod assets;
+pub mod attendance;
 pub mod auth;
+pub mod employees;
 pub mod error;
 pub mod form;
+mod house;
+pub mod live;
+mod login;
 pub mod number;
+mod people;
+mod register;
+mod session;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::App;
+use crate::{App, terminals};
 use error::ApiError;
 
 /// The address that a request comes from: the peer's, or what the proxy in front says where there is one.
@@ -43,4 +62,97 @@ impl FromRequestParts<Arc<App>> for Address {
             .and_then(|address| address.trim().parse().ok());
         Ok(Self(said.unwrap_or(peer)))
     }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Limen",
+        description = "A face-recognition time clock: people, hours and pay.\n\nErrors are \
+            `{\"detail\": \"a sentence\"}`; a missing or malformed field is 422 with a list."
+    ),
+    modifiers(&Schemes)
+)]
+struct Described;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("limen"));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    }
+}
+
+/// The routes that existing dashboards speak: pages of the configured origins may call them.
+fn seed(app: &App) -> OpenApiRouter<Arc<App>> {
+    let routes = OpenApiRouter::new()
+        .merge(house::root())
+        .merge(login::routes())
+        .merge(register::routes())
+        .merge(employees::routes())
+        .merge(attendance::routes());
+    let origins = &app.config.cors_origins;
+    if origins.is_empty() {
+        return routes;
+    }
+    let origins: Vec<HeaderValue> = origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok())
+        .collect();
+    routes.layer(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+            .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER]),
+    )
+}
+
+/// Our own programming interface.
+fn v1() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(session::routes())
+        .merge(people::routes())
+        .merge(employees::v1())
+        .merge(live::routes())
+        .merge(terminals::routes())
+}
+
+/// The routes and their description.
+fn described(app: &App) -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Described::openapi())
+        .merge(seed(app))
+        .merge(v1())
+        .merge(house::routes())
+        .split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
+    (router, openapi)
+}
+
+/// Everything that the web listener answers.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, openapi) = described(&app);
+    let openapi = Arc::new(openapi);
+    router
+        .route(
+            "/openapi.json",
+            get(async move || Json(openapi.as_ref()).into_response()),
+        )
+        .route("/setup", get(assets::set_up))
+        .fallback(assets::other)
+        .method_not_allowed_fallback(async || {
+            ApiError::refused(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            answered::answered,
+        ))
+        .with_state(app)
 }

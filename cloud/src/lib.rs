@@ -11,11 +11,22 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod accounts;
+pub mod attendance;
+pub mod authority;
 pub mod config;
+pub mod downlink;
+pub mod enrolment;
 pub mod http;
+pub mod ingest;
+pub mod link;
+pub mod listener;
+pub mod live;
 pub mod metrics;
 pub mod passwords;
+pub mod payrun;
+pub mod run;
 pub mod store;
+pub mod terminals;
 pub mod tokens;
 pub mod vault;
 
@@ -28,10 +39,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use store::TenantId;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use accounts::throttle::Throttle;
+use authority::Authority;
+use downlink::Downlink;
+use enrolment::Faces;
+use ingest::Ingest;
 use metrics::Metrics;
 use passwords::Passwords;
 use tokens::Tokens;
@@ -48,6 +63,16 @@ pub struct App {
     pub vault: Vault,
     /// Rings for a tenant after each commit that changes what a page or a terminal shows.
     pub changed: broadcast::Sender<TenantId>,
+    /// The models that see and tell faces.
+    pub faces: Faces,
+    /// Makes terminals' certificates.
+    pub authority: Authority,
+    /// Takes what terminals say.
+    pub ingest: Ingest,
+    /// Tells terminals what is new.
+    pub downlink: Downlink,
+    /// Whether events come through from the broker, where there is one.
+    pub linked: watch::Sender<bool>,
     /// Ends everything that runs.
     pub stop: CancellationToken,
     /// What is counted.
@@ -71,9 +96,21 @@ pub enum StartError {
     /// The secrets can't be used.
     #[error(transparent)]
     Vault(#[from] vault::VaultError),
+    /// The certificate authority can't be used.
+    #[error(transparent)]
+    Authority(#[from] authority::AuthorityError),
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The models can't be used.
+    #[error("cannot use the models of `zoo` in the configuration, {path}")]
+    Zoo {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: limen_face::ZooError,
+    },
     /// bcrypt can't be used.
     #[error("passwords cannot be checked")]
     Passwords(#[from] passwords::PasswordError),
@@ -100,11 +137,17 @@ impl App {
             source,
         })?;
         let vault = Vault::open(data)?;
+        let authority = Authority::open(&vault)?;
         let store = store::sqlite::Sqlite::open(
             &data.join("limen.db"),
             uuid::Uuid::new_v4(),
             Timestamp::now(),
         )?;
+        let faces = Faces::load(&config.zoo).map_err(|source| StartError::Zoo {
+            path: config.zoo.clone(),
+            source,
+        })?;
+        let has_link = config.link.is_some();
         let passwords = Passwords::new(config.bcrypt_cost, vault::random()?)?;
         let tokens = Tokens::new(vault.token_key());
         Ok(Self {
@@ -113,6 +156,11 @@ impl App {
             store: Arc::new(store),
             vault,
             changed: broadcast::channel(1024).0,
+            faces,
+            authority,
+            ingest: Ingest::default(),
+            downlink: Downlink::default(),
+            linked: watch::channel(!has_link).0,
             stop: CancellationToken::new(),
             metrics: Metrics::default(),
             passwords,

@@ -395,6 +395,9 @@ pub trait House {
         now: Timestamp,
     ) -> Answer<()>;
 
+    /// Whether its holder switched face login off, and so withdrew what was attested or confirmed.
+    fn face_login_withdrawn(&self, tenant: TenantId, id: AccountId) -> Answer<bool>;
+
     /// Puts a bcrypt hash made with today's cost in the place of one made with another.
     fn set_password_hash(&self, tenant: TenantId, id: AccountId, hash: String) -> Answer<()>;
 
@@ -446,6 +449,9 @@ pub trait House {
     /// whole installation: what a face without an e-mail is looked for among.
     fn face_login_templates(&self, kind: Option<Kind>, model: String)
     -> Answer<Vec<OwnedTemplate>>;
+
+    /// The templates of all employers in the whole installation: a face is one employer, as an e-mail is.
+    fn employer_templates(&self, model: String) -> Answer<Vec<OwnedTemplate>>;
 
     /// A setting of the tenant as JSON text; `None` where its default holds.
     fn setting(&self, tenant: TenantId, key: &'static str) -> Answer<Option<String>>;

@@ -1,44 +1,55 @@
 //! Slowing down whoever guesses: by account and by address. Pure: the time is passed in.
 //!
-//! Five failures in a row at one account from one address bring a pause of 30 s, each further failure
-//! doubles it up to 15 minutes. An account on which many addresses fail, and an address that fails on many
-//! accounts, have to wait as well, later. A success forgives the account's failures from that address only,
-//! so that a guesser's own account buys nothing.
+//! Five failures in a row at one account from one address bring a pause of 30 s, and each further failure
+//! doubles it. An account on which many addresses fail, and an address that fails on many accounts, have to
+//! wait as well, later. A success forgives the account's failures from that address only, so that a
+//! guesser's own account buys nothing. A face without an e-mail names no account: it has a policy of its own.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::tokens;
 
-/// Failures in a row before the first pause, and the longest pause.
 struct Policy {
+    /// Failures before the first pause.
     free: u32,
-    longest_seconds: i64,
+    /// The longest pause.
+    longest_s: i64,
+    /// Failures are forgotten when there was none for so long.
+    memory_s: i64,
 }
 
 /// One account from one address.
 const PAIR: Policy = Policy {
     free: 5,
-    longest_seconds: 15 * 60,
+    longest_s: 15 * 60,
+    memory_s: 24 * 3600,
 };
 /// One account from anywhere: stops the many, and can't lock the holder out for long.
 const ACCOUNT: Policy = Policy {
     free: 50,
-    longest_seconds: 2 * 60,
+    longest_s: 2 * 60,
+    memory_s: 3600,
 };
-/// One address on any account.
+/// One address on any account. Behind one address there may be a whole office.
 const ADDRESS: Policy = Policy {
     free: 100,
-    longest_seconds: 15 * 60,
+    longest_s: 15 * 60,
+    memory_s: 3600,
+};
+/// Faces without an e-mail from one address: each may be taken for somebody with the probability that the
+/// identification policy allows.
+const FACES: Policy = Policy {
+    free: 20,
+    longest_s: 3600,
+    memory_s: 24 * 3600,
 };
 /// The first pause.
-const PAUSE_SECONDS: i64 = 30;
-/// Failures older than this are forgotten.
-const MEMORY: SignedDuration = SignedDuration::from_hours(1);
+const PAUSE_S: i64 = 30;
 /// Most entries of one kind; beyond it the oldest half goes.
 const ENTRIES: usize = 50_000;
 
@@ -53,6 +64,7 @@ struct Books {
     pairs: HashMap<([u8; 32], IpAddr), Failures>,
     accounts: HashMap<[u8; 32], Failures>,
     addresses: HashMap<IpAddr, Failures>,
+    faces: HashMap<IpAddr, Failures>,
 }
 
 /// Remembers failures.
@@ -62,16 +74,25 @@ pub struct Throttle(Mutex<Books>);
 /// An attempt to get in: as whom, and from where.
 #[derive(Clone, Copy)]
 pub struct Attempt {
-    account: [u8; 32],
+    account: Option<[u8; 32]>,
     address: IpAddr,
 }
 
 impl Attempt {
-    /// An attempt as `whom` (an e-mail, a person, a kind of look-up; only its hash is kept) from `address`.
+    /// An attempt as `whom` (an e-mail, an id; only its hash is kept) from `address`.
     #[must_use]
     pub fn new(whom: &str, address: IpAddr) -> Self {
         Self {
-            account: tokens::hash(whom.trim().to_lowercase().as_bytes()),
+            account: Some(tokens::hash(whom.trim().to_lowercase().as_bytes())),
+            address: network(address),
+        }
+    }
+
+    /// An attempt by a face that says not whose it is.
+    #[must_use]
+    pub fn by_face_alone(address: IpAddr) -> Self {
+        Self {
+            account: None,
             address: network(address),
         }
     }
@@ -96,25 +117,36 @@ impl Throttle {
     /// The seconds that it has to wait, one at least.
     pub fn check(&self, attempt: Attempt, now: Timestamp) -> Result<(), u64> {
         let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pair = (attempt.account, attempt.address);
-        let wait = wait(&PAIR, books.pairs.get(&pair), now)
-            .max(wait(&ACCOUNT, books.accounts.get(&attempt.account), now))
-            .max(wait(&ADDRESS, books.addresses.get(&attempt.address), now));
+        let address = attempt.address;
+        let wait = match attempt.account {
+            None => wait(&FACES, books.faces.get(&address), now),
+            Some(account) => wait(&PAIR, books.pairs.get(&(account, address)), now)
+                .max(wait(&ACCOUNT, books.accounts.get(&account), now))
+                .max(wait(&ADDRESS, books.addresses.get(&address), now)),
+        };
         if wait == 0 { Ok(()) } else { Err(wait) }
     }
 
     /// The attempt failed.
     pub fn failed(&self, attempt: Attempt, now: Timestamp) {
         let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut books.pairs, (attempt.account, attempt.address), now);
-        count(&mut books.accounts, attempt.account, now);
-        count(&mut books.addresses, attempt.address, now);
+        let address = attempt.address;
+        match attempt.account {
+            None => count(&FACES, &mut books.faces, address, now),
+            Some(account) => {
+                count(&PAIR, &mut books.pairs, (account, address), now);
+                count(&ACCOUNT, &mut books.accounts, account, now);
+                count(&ADDRESS, &mut books.addresses, address, now);
+            }
+        }
     }
 
     /// The attempt succeeded.
     pub fn succeeded(&self, attempt: Attempt) {
         let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        books.pairs.remove(&(attempt.account, attempt.address));
+        if let Some(account) = attempt.account {
+            books.pairs.remove(&(account, attempt.address));
+        }
     }
 }
 
@@ -124,12 +156,17 @@ fn wait(policy: &Policy, failures: Option<&Failures>, now: Timestamp) -> u64 {
         return 0;
     }
     let doublings = (failures.count - policy.free).min(16);
-    let pause = (PAUSE_SECONDS << doublings).min(policy.longest_seconds);
+    let pause = (PAUSE_S << doublings).min(policy.longest_s);
     let since = now.duration_since(failures.last).as_secs();
     u64::try_from(pause - since).unwrap_or(0)
 }
 
-fn count<K: Copy + Eq + Hash>(book: &mut HashMap<K, Failures>, key: K, now: Timestamp) {
+fn count<K: Copy + Eq + Hash>(
+    policy: &Policy,
+    book: &mut HashMap<K, Failures>,
+    key: K,
+    now: Timestamp,
+) {
     if book.len() >= ENTRIES && !book.contains_key(&key) {
         forget_oldest(book);
     }
@@ -137,7 +174,7 @@ fn count<K: Copy + Eq + Hash>(book: &mut HashMap<K, Failures>, key: K, now: Time
         count: 0,
         last: now,
     });
-    if now.duration_since(entry.last) > MEMORY {
+    if now.duration_since(entry.last).as_secs() > policy.memory_s {
         entry.count = 0;
     }
     entry.count = entry.count.saturating_add(1);
@@ -215,6 +252,24 @@ mod tests {
     }
 
     #[test]
+    fn faces_alone_are_counted_by_address() {
+        let throttle = Throttle::default();
+        let attempt = Attempt::by_face_alone(from(1));
+        for _ in 0..20 {
+            throttle.check(attempt, at(0)).unwrap();
+            throttle.failed(attempt, at(0));
+        }
+        throttle.succeeded(attempt);
+        assert_eq!(throttle.check(attempt, at(0)), Err(30));
+        throttle
+            .check(Attempt::by_face_alone(from(2)), at(0))
+            .unwrap();
+        throttle
+            .check(Attempt::new("ada@example.org", from(1)), at(0))
+            .unwrap();
+    }
+
+    #[test]
     fn a_subscriber_is_one_address() {
         let one = network("2001:db8::1".parse().unwrap());
         assert_eq!(one, network("2001:db8::ffff".parse().unwrap()));
@@ -226,7 +281,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut book = HashMap::new();
         for i in 0..ENTRIES + 10 {
-            count(&mut book, i, at(i64::try_from(i).unwrap()));
+            count(&PAIR, &mut book, i, at(i64::try_from(i).unwrap()));
         }
         assert!(book.len() <= ENTRIES);
         assert!(book.contains_key(&(ENTRIES + 9)));

@@ -11,6 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use limen_face::NotOneFace;
+
+use crate::accounts::entry::NotIn;
+use crate::accounts::founding::NoPlace;
+use crate::enrolment::EnrolmentError;
 use crate::passwords::PasswordError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -167,6 +172,63 @@ impl From<PasswordError> for ApiError {
                 "Too many passwords are being checked at the moment; try again shortly",
             ),
             other => Self::internal("checking a password", other),
+        }
+    }
+}
+
+/// For log-ins and check-ins. A registration says everything as `Error processing image`: [`in_registration`].
+impl From<EnrolmentError> for ApiError {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::NotOneFace(NotOneFace::None) => {
+                Self::bad_request("No face detected in the uploaded image.")
+            }
+            EnrolmentError::NotOneFace(NotOneFace::Several) => {
+                Self::bad_request("More than one face is near in the uploaded image.")
+            }
+            other => in_registration(other),
+        }
+    }
+}
+
+/// What is wrong with pictures, as the register routes say it.
+pub(super) fn in_registration(error: EnrolmentError) -> ApiError {
+    match error {
+        error if error.is_about_the_picture() => {
+            ApiError::bad_request(format!("Error processing image: {error}"))
+        }
+        EnrolmentError::Busy => ApiError::refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many pictures are being looked at; try again shortly",
+        ),
+        other => ApiError::internal("looking at a picture", other),
+    }
+}
+
+impl From<NotIn> for ApiError {
+    fn from(error: NotIn) -> Self {
+        match error {
+            // Each route has its own words for it; these are for those that have none.
+            NotIn::Refused => Self::unauthorized("Invalid email or password"),
+            NotIn::Throttled(seconds) => Self::Throttled { seconds },
+            NotIn::Password(error) => error.into(),
+            NotIn::Face(error) => error.into(),
+            NotIn::Store(error) => error.into(),
+            NotIn::Vault(error) => error.into(),
+            NotIn::Token(error) => Self::internal("signing a token", error),
+        }
+    }
+}
+
+impl From<NoPlace> for ApiError {
+    fn from(error: NoPlace) -> Self {
+        match error {
+            NoPlace::Password(error) => error.into(),
+            NoPlace::Store(StoreError::NoSuchToken) => {
+                Self::forbidden("The link or invitation is unknown, used or expired")
+            }
+            NoPlace::Store(error) => error.into(),
+            NoPlace::Vault(error) => error.into(),
         }
     }
 }

@@ -178,21 +178,10 @@ impl Fields<'_> {
                 field,
                 "Input should be a valid number, unable to parse string as a number",
             )),
-            Ok(rate) if rate.is_sign_negative() && !rate.is_zero() => {
-                self.problem(FieldProblem::body(
-                    "greater_than_equal",
-                    field,
-                    "Input should be greater than or equal to 0",
-                ))
-            }
-            Ok(rate) if rate > Decimal::from(1_000_000) || rate.normalize().scale() > 6 => {
-                self.problem(FieldProblem::body(
-                    "value_error",
-                    field,
-                    "Input should be at most 1000000 with at most 6 decimal places",
-                ));
-            }
-            Ok(rate) => return rate.normalize(),
+            Ok(rate) => match check_rate(rate) {
+                Ok(()) => return rate.normalize(),
+                Err(why) => self.problem(FieldProblem::body("value_error", field, why)),
+            },
         }
         Decimal::ZERO
     }
@@ -256,6 +245,20 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
     if name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err("Value error, a name has at most 200 characters and no control characters");
+    }
+    Ok(())
+}
+
+/// Checks currency units an hour: 0 to 1,000,000 with six places at most.
+///
+/// # Errors
+/// What is wrong, in a sentence.
+pub fn check_rate(rate: Decimal) -> Result<(), &'static str> {
+    if rate.is_sign_negative() && !rate.is_zero() {
+        return Err("Input should be greater than or equal to 0");
+    }
+    if rate > Decimal::from(1_000_000) || rate.normalize().scale() > 6 {
+        return Err("Input should be at most 1000000 with at most 6 decimal places");
     }
     Ok(())
 }

@@ -219,13 +219,39 @@ pub(super) fn set_face_login(
             people::consent(t, tenant, account, "face-login", account, now, Some(now))?;
         }
     } else {
-        t.execute(
+        let withdrawn = t.execute(
             "UPDATE consents SET withdrawn = ?3
              WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
             (tenant, account, now),
         )?;
+        if withdrawn == 0 && !face_login_withdrawn(t, tenant, account)? {
+            // Never attested, and its holder says no: kept as given and withdrawn at once.
+            people::consent(t, tenant, account, "face-login", account, now, None)?;
+            t.execute(
+                "UPDATE consents SET withdrawn = ?3
+                 WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
+                (tenant, account, now),
+            )?;
+        }
     }
     Ok(())
+}
+
+/// Whether the last word on face login was no.
+pub(super) fn face_login_withdrawn(
+    t: &Transaction<'_>,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<bool> {
+    let mut statement = t.prepare_cached(
+        "SELECT withdrawn IS NOT NULL FROM consents
+         WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login'
+         ORDER BY withdrawn IS NULL DESC LIMIT 1",
+    )?;
+    let withdrawn = statement
+        .query_row((tenant, account), |row| row.get(0))
+        .optional()?;
+    Ok(withdrawn.unwrap_or(false))
 }
 
 pub(super) fn set_password_hash(

@@ -246,6 +246,17 @@ pub(super) fn face_login_templates(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+pub(super) fn employer_templates(t: &Transaction<'_>, model: &str) -> Result<Vec<OwnedTemplate>> {
+    let mut statement = t.prepare_cached(
+        "SELECT x.tenant, x.person, x.model, x.version, x.photos, x.sealed FROM templates x
+         JOIN accounts a ON a.tenant = x.tenant AND a.id = x.person
+         WHERE a.kind = 'employer' AND x.model = ?1
+         ORDER BY x.tenant, x.person",
+    )?;
+    let rows = statement.query_map([model], owned)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 pub(super) fn setting(t: &Transaction<'_>, tenant: TenantId, key: &str) -> Result<Option<String>> {
     Ok(
         t.prepare_cached("SELECT value FROM settings WHERE tenant = ?1 AND key = ?2")?

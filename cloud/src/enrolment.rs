@@ -1,0 +1,343 @@
+//! Faces in the cloud: pictures to templates and probes, and whose they are.
+//!
+//! A picture lives in memory while it is looked at and is nowhere written. Each must show exactly one person
+//! who could be meant. Looking takes a thread that may wait, few at a time, so that a heap of uploads takes
+//! neither the memory nor the cores. No score leaves this file: an answer is yes, no or a person.
+
+mod identify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use limen_face::{
+    Calibration, Embedding, FaceError, Frame, Models, NotOneFace, PictureError, Probe, Template,
+    TemplateError, ZooError, only_face,
+};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::App;
+use crate::store::{Account, AccountId, OwnedTemplate, SealedTemplate, StoreError, TenantId};
+use crate::vault::{Sealed, VaultError};
+
+pub use identify::{identify_for_log_in, is_among};
+
+/// Version of a template's bytes, as `limen-face` writes them.
+const TEMPLATE_VERSION: i64 = 1;
+/// Most pictures of one enrolment.
+pub const MOST_PICTURES: usize = 10;
+/// How many uploads wait before a caller is told to come back.
+const WAITING: usize = 32;
+/// How long an upload waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a picture or a template can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// The picture can't be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// It shows nobody, or several.
+    #[error(transparent)]
+    NotOneFace(#[from] NotOneFace),
+    /// The face can't be processed.
+    #[error(transparent)]
+    Face(#[from] FaceError),
+    /// One of several pictures, counted from 1.
+    #[error("picture {number}: {source}")]
+    OneOf {
+        /// Which.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
+    /// No picture, or too many.
+    #[error("1 to {MOST_PICTURES} pictures are wanted, not {0}")]
+    Pictures(usize),
+    /// The embeddings make no template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Too many uploads are waiting.
+    #[error("too many pictures are being looked at")]
+    Busy,
+    /// The thread that was to do it is gone.
+    #[error("the thread that looks at pictures stopped")]
+    Stopped,
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A template does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl EnrolmentError {
+    /// Whether another picture would do, so that the sender can mend it.
+    #[must_use]
+    pub fn is_about_the_picture(&self) -> bool {
+        matches!(
+            self,
+            Self::Picture(_)
+                | Self::NotOneFace(_)
+                | Self::Face(FaceError::NoShape)
+                | Self::OneOf { .. }
+                | Self::Pictures(_)
+        )
+    }
+}
+
+/// The models, and the order in which pictures get their turn.
+pub struct Faces {
+    models: Arc<Models>,
+    calibration: Calibration,
+    working: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// What pictures gave.
+#[derive(Clone)]
+pub struct Enrolment {
+    /// The reference to be stored.
+    pub template: Template,
+    /// The same pictures as a probe, to see whether somebody has this face already.
+    pub probe: Probe,
+}
+
+/// What a verification is for. Each has its tolerance on the plain distance, an upper bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Getting in.
+    LogIn,
+    /// An uploaded check-in or check-out.
+    Attendance,
+}
+
+impl Purpose {
+    /// The setting that holds the tenant's own tolerance, and the default.
+    fn tolerance(self) -> (&'static str, f32) {
+        match self {
+            Self::LogIn => ("login_tolerance", 0.6),
+            Self::Attendance => ("attendance_tolerance", 0.65),
+        }
+    }
+}
+
+impl Faces {
+    /// Loads the models of a folder.
+    ///
+    /// # Errors
+    /// When a file is missing or is not the one whose hash is promised.
+    pub fn load(zoo: &std::path::Path) -> Result<Self, ZooError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            models: Arc::new(Models::load(zoo)?),
+            calibration: Calibration::load(zoo)?,
+            working: Arc::new(Semaphore::new(cores.min(4))),
+            waiting: Semaphore::new(WAITING),
+        })
+    }
+
+    /// The id of the embedding that templates are made with.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.models.embedding_id()
+    }
+
+    /// The measured tolerances.
+    #[must_use]
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Does `work` on a thread that may wait, when its turn has come.
+    async fn work<T, F>(&self, work: F) -> Result<T, EnrolmentError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Models) -> Result<T, EnrolmentError> + Send + 'static,
+    {
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| EnrolmentError::Busy)?;
+        let turn = Arc::clone(&self.working).acquire_owned();
+        let turn = tokio::time::timeout(PATIENCE, turn)
+            .await
+            .map_err(|_| EnrolmentError::Busy)?
+            .map_err(|_| EnrolmentError::Stopped)?;
+        let models = Arc::clone(&self.models);
+        tokio::task::spawn_blocking(move || {
+            // The turn lasts as long as the work, also when the caller has gone away.
+            let _turn = turn;
+            work(&models)
+        })
+        .await
+        .map_err(|_| EnrolmentError::Stopped)?
+    }
+
+    async fn embedding(&self, app: &App, picture: Bytes) -> Result<Embedding, EnrolmentError> {
+        app.metrics.pictures.inc();
+        self.work(move |models| {
+            let frame = Frame::decode(&picture)?;
+            drop(picture);
+            let faces = models.detect(&frame)?;
+            let face = only_face(&faces, &frame)?;
+            Ok(models.embed(&frame, face)?)
+        })
+        .await
+    }
+}
+
+/// A probe of one uploaded picture.
+///
+/// # Errors
+/// When the picture can't be read or shows not exactly one person.
+pub async fn probe_from_upload(app: &App, picture: Bytes) -> Result<Probe, EnrolmentError> {
+    let embedding = app.faces.embedding(app, picture).await?;
+    Ok(Probe::from_frames(&[embedding])?)
+}
+
+/// One template of several uploaded pictures of a person.
+///
+/// # Errors
+/// When there are none or too many; with the picture's number where one of several can't be used.
+pub async fn template_from_uploads(
+    app: &App,
+    pictures: Vec<Bytes>,
+) -> Result<Enrolment, EnrolmentError> {
+    let count = pictures.len();
+    if count == 0 || count > MOST_PICTURES {
+        return Err(EnrolmentError::Pictures(count));
+    }
+    let mut embeddings = Vec::with_capacity(count);
+    for (number, picture) in (1..).zip(pictures) {
+        let embedding = app.faces.embedding(app, picture).await;
+        embeddings.push(embedding.map_err(|source| {
+            if count == 1 || !source.is_about_the_picture() {
+                return source;
+            }
+            EnrolmentError::OneOf {
+                number,
+                source: Box::new(source),
+            }
+        })?);
+    }
+    Ok(Enrolment {
+        template: Template::from_photos(&embeddings)?,
+        probe: Probe::from_frames(&embeddings)?,
+    })
+}
+
+/// Whether a picture shows the holder of an account (1:1), for an uploaded check-in or check-out. An account
+/// without a template is nobody's face.
+///
+/// # Errors
+/// When the picture can't be used, or the template not be read.
+pub async fn verify_account(
+    app: &App,
+    account: &Account,
+    picture: Bytes,
+) -> Result<bool, EnrolmentError> {
+    let probe = probe_from_upload(app, picture).await?;
+    verify(app, account, &probe, Purpose::Attendance).await
+}
+
+/// Whether a probe is the holder of an account (1:1): within the tenant's tolerance on the plain distance, and
+/// within the measured one.
+///
+/// # Errors
+/// When the template can't be read.
+pub async fn verify(
+    app: &App,
+    account: &Account,
+    probe: &Probe,
+    purpose: Purpose,
+) -> Result<bool, EnrolmentError> {
+    let stored = app
+        .store
+        .template(account.tenant, account.id, app.faces.model().to_owned())
+        .await?;
+    let Some(stored) = stored else {
+        return Ok(false);
+    };
+    let template = open(app, account.tenant, account.id, &stored)?;
+    let template = Template::from_bytes(&template)?;
+    let (key, default) = purpose.tolerance();
+    let set = app.store.setting(account.tenant, key).await?;
+    let tolerance = set
+        .and_then(|value| serde_json::from_str::<f32>(&value).ok())
+        .unwrap_or(default);
+    Ok(limen_face::verify(
+        &template,
+        probe,
+        tolerance,
+        app.faces.calibration(),
+    ))
+}
+
+/// Seals a template for storing: it opens as this person's only.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn seal(
+    app: &App,
+    tenant: TenantId,
+    person: AccountId,
+    template: &Template,
+) -> Result<SealedTemplate, VaultError> {
+    let model = app.faces.model();
+    let bytes = Zeroizing::new(template.to_bytes());
+    let sealed = app.vault.seal(
+        Sealed::Template {
+            tenant,
+            person,
+            model,
+            version: TEMPLATE_VERSION,
+        },
+        &bytes,
+    )?;
+    Ok(SealedTemplate {
+        model: model.to_owned(),
+        version: TEMPLATE_VERSION,
+        photos: i64::try_from(template.photos()).unwrap_or(i64::MAX),
+        sealed,
+    })
+}
+
+/// Opens a stored template: its bytes, as `limen-face` writes them.
+///
+/// # Errors
+/// When it is somebody else's, or damaged.
+pub fn open(
+    app: &App,
+    tenant: TenantId,
+    person: AccountId,
+    stored: &SealedTemplate,
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    app.vault.open_sealed(
+        Sealed::Template {
+            tenant,
+            person,
+            model: &stored.model,
+            version: stored.version,
+        },
+        &stored.sealed,
+    )
+}
+
+/// Opens stored templates with their owners. One that does not open is left out and said loudly: the others'
+/// owners must not pay for it.
+fn open_all(app: &App, stored: &[OwnedTemplate]) -> Vec<((TenantId, AccountId), Template)> {
+    let mut opened = Vec::with_capacity(stored.len());
+    for one in stored {
+        let bytes = open(app, one.tenant, one.person, &one.template);
+        match bytes.map(|bytes| Template::from_bytes(&bytes)) {
+            Ok(Ok(template)) => opened.push(((one.tenant, one.person), template)),
+            _ => tracing::error!(
+                person = %one.person.0,
+                "a stored template does not open: damaged, or moved from another row; enrol the person again"
+            ),
+        }
+    }
+    opened
+}
