@@ -175,12 +175,18 @@ fn record(t: &Transaction<'_>, event: &NewEvent) -> Result<Outcome> {
         return fork(t, event, "fork: this number holds a different event");
     }
     let before = neighbour(t, event, event.seq - 1)?;
-    if before.is_some_and(|before| before.links != event.prev) {
+    if before
+        .as_ref()
+        .is_some_and(|before| before.links != event.prev)
+    {
         return fork(
             t,
             event,
             "fork: it names another event before it than the one held",
         );
+    }
+    if before.is_none() && follows_a_fork(t, event)? {
+        return fork(t, event, "fork: it follows an event of another history");
     }
     let after = neighbour(t, event, event.seq + 1)?;
     if after.is_some_and(|after| after.prev != links(event)) {
@@ -227,6 +233,20 @@ fn neighbour(t: &Transaction<'_>, event: &NewEvent, seq: u64) -> Result<Option<H
         },
     )
     .optional()?)
+}
+
+/// Whether the event before it is in quarantine as part of another history.
+fn follows_a_fork(t: &Transaction<'_>, event: &NewEvent) -> Result<bool> {
+    Ok(t.prepare_cached(
+        "SELECT 1 FROM quarantine
+         WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND hash = ?4 AND why LIKE 'fork:%'",
+    )?
+    .exists((
+        event.tenant,
+        id(event.terminal),
+        id(event.outbox),
+        &event.prev,
+    ))?)
 }
 
 fn place(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
