@@ -1,7 +1,9 @@
 //! A picture made to fit the detector's square: scaled with its aspect kept, centred, the rest black.
 //!
 //! The filter is a triangle that is widened by the factor by which the picture shrinks, in fixed point with 22
-//! fractional bits, first along rows, then along columns: the same pixels as Pillow's `BILINEAR` gives.
+//! fractional bits, along rows and along columns with bytes between: the same pixels as Pillow 13's `BILINEAR` gives.
+
+use std::borrow::Cow;
 
 use super::{Bounds, Detection, SIDE};
 use crate::Frame;
@@ -26,7 +28,7 @@ impl Letterbox {
         let fitted = |size: u32| ((f64::from(size) * shrink + 0.5) as u32).max(1);
         let new = [fitted(width), fitted(height)];
         let offset = new.map(|size| (SIDE - size) / 2);
-        let small = columns(rows(frame, new[0]), new[0], height, new[1]);
+        let small = scaled(frame, new);
         let mut rgb = vec![0; 3 * (SIDE * SIDE) as usize];
         let line = 3 * new[0] as usize;
         for (y, from) in small.chunks_exact(line).enumerate() {
@@ -117,15 +119,32 @@ fn byte(sum: i32) -> u8 {
 
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// Every row scaled to a new width.
-fn rows(frame: &Frame, width: u32) -> Vec<u8> {
-    if width == frame.width() {
-        return frame.rgb().to_vec();
+/// A picture scaled to a new size. Columns go first where the height loses more than twice what the width does, as in
+/// Pillow; the bytes between the passes make that visible.
+fn scaled(frame: &Frame, [width, height]: [u32; 2]) -> Vec<u8> {
+    let lost_height = i64::from(frame.height()) - i64::from(height);
+    let lost_width = i64::from(frame.width()) - i64::from(width);
+    if lost_height > 0 && lost_height > 2 * lost_width {
+        let low = columns(frame.rgb(), frame.width(), frame.height(), height);
+        rows(&low, frame.width(), width).into_owned()
+    } else {
+        let narrow = rows(frame.rgb(), frame.width(), width);
+        columns(&narrow, width, frame.height(), height).into_owned()
     }
-    let taps = taps(frame.width(), width);
-    let mut out = vec![0; 3 * width as usize * frame.height() as usize];
-    let lines = frame.rgb().chunks_exact(3 * frame.width() as usize);
-    for (from, to) in lines.zip(out.chunks_exact_mut(3 * width as usize)) {
+}
+
+/// Every row scaled to a new width.
+fn rows(pixels: &[u8], width: u32, new_width: u32) -> Cow<'_, [u8]> {
+    if new_width == width {
+        return Cow::Borrowed(pixels);
+    }
+    let taps = taps(width, new_width);
+    let (line, new_line) = (3 * width as usize, 3 * new_width as usize);
+    let mut out = vec![0; pixels.len() / line * new_line];
+    for (from, to) in pixels
+        .chunks_exact(line)
+        .zip(out.chunks_exact_mut(new_line))
+    {
         for (tap, pixel) in taps.iter().zip(to.chunks_exact_mut(3)) {
             let mut sum = [HALF; 3];
             let values = from[3 * tap.first..].chunks_exact(3);
@@ -137,13 +156,13 @@ fn rows(frame: &Frame, width: u32) -> Vec<u8> {
             pixel.copy_from_slice(&sum.map(byte));
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Every column scaled to a new height.
-fn columns(pixels: Vec<u8>, width: u32, height: u32, new_height: u32) -> Vec<u8> {
+fn columns(pixels: &[u8], width: u32, height: u32, new_height: u32) -> Cow<'_, [u8]> {
     if new_height == height {
-        return pixels;
+        return Cow::Borrowed(pixels);
     }
     let line = 3 * width as usize;
     let mut out = vec![0; line * new_height as usize];
@@ -163,7 +182,7 @@ fn columns(pixels: Vec<u8>, width: u32, height: u32, new_height: u32) -> Vec<u8>
             *to = byte(sum);
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
