@@ -37,9 +37,9 @@ export class Cloud {
   /** A cloud that has never run. `values` are keys of its configuration. */
   static async fresh(values) {
     const cloud = new Cloud();
-    cloud.folder = await mkdtemp(join(tmpdir(), "limen-browser-"));
     const said = spawnSync(program(), ["default-config"], { encoding: "utf8" });
     if (said.status !== 0) throw new Error(`${program()} default-config: ${said.error ?? said.stderr}`);
+    cloud.folder = await mkdtemp(join(tmpdir(), "limen-browser-"));
     cloud.defaults = said.stdout;
     cloud.values = {
       zoo: join(root, "models"),
@@ -76,6 +76,7 @@ export class Cloud {
     this.addresses = JSON.parse(await readFile(join(this.data, "addresses.json"), "utf8"));
     this.url = this.addresses.http;
     this.values["http.listen"] = new URL(this.url).host;
+    this.values["mqtt.listen"] = this.addresses.mqtt;
   }
 
   /** The link that the first start makes. */

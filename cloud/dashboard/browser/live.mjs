@@ -3,6 +3,7 @@
 //   npm run browser
 //
 // LIMEN_CLOUD     the program limen-cloud; without it, the one that `cargo build` made
+// LIMEN_DAEMON    the program limen-daemon; without it, no terminal is claimed
 // CHROMIUM        the browser; without it, Debian's
 // LIMEN_PICTURE   where to write the picture of the live page; without it, into the temporary folder
 
@@ -14,6 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Cloud, root } from "./cloud.mjs";
+import { types } from "./description.mjs";
+import { Terminal, program as daemon } from "./terminal.mjs";
 
 const PATIENCE_MS = 60_000;
 const OWNER = { name: "Threshold Ltd", email: "owner@example.com", password: "a long way to the door" };
@@ -89,7 +92,10 @@ async function addPerson(page, person, files) {
   await page.getByRole("row", { name: person.name }).waitFor();
 }
 
-/** Each is one thing that must hold. They follow one another on the same page. */
+/**
+ * Each is one thing that must hold. They follow one another on the same page. One that returns words could not
+ * be tried, and they say why.
+ */
 const steps = {
   async "the page comes under a strict policy"({ cloud }) {
     const answer = await fetch(cloud.url, { headers: { accept: "text/html" } });
@@ -97,6 +103,11 @@ const steps = {
     const policy = answer.headers.get("content-security-policy") ?? "";
     assert.match(policy, /default-src 'none'/);
     assert.doesNotMatch(policy, /unsafe|data:|\*/);
+  },
+
+  async "the page's types are what the cloud describes"({ cloud }) {
+    const held = await readFile(new URL("../src/openapi.d.ts", import.meta.url), "utf8");
+    assert.equal(await types(cloud.url), held, "src/openapi.d.ts is stale: npm run types, then npm run build");
   },
 
   async "the set-up link makes the owner, once"({ page, cloud }) {
@@ -165,15 +176,30 @@ const steps = {
     await page.getByRole("button", { name: "Cancel" }).click();
   },
 
-  async "a claim code has twelve words"({ page }) {
+  async "a claim code has twelve words"(story) {
+    const { page } = story;
     await page.getByRole("button", { name: "Add a terminal" }).click();
     await page.getByLabel("What is this door called?").fill("Front door");
     await accessible(page, "add a terminal");
     await page.getByRole("button", { name: "Make a claim code" }).click();
     const line = await page.locator("pre").innerText();
-    assert.match(line, /--words "([a-z]+ ){11}[a-z]+"/);
+    const [, words] = line.match(/--words "((?:[a-z]+ ){11}[a-z]+)"/) ?? assert.fail(line);
     await accessible(page, "a claim code");
     await page.getByRole("button", { name: "Done" }).click();
+    story.words = words;
+  },
+
+  async "a terminal is claimed by them, and its punch shows by itself"(story) {
+    if (!daemon) return "NOT SHOWN: LIMEN_DAEMON names no program";
+    const { page, cloud } = story;
+    story.terminal = await Terminal.before(photo("biden.jpg"));
+    story.terminal.claim(cloud.url, story.words);
+    story.terminal.start();
+    const terminals = page.getByRole("region", { name: "Terminals" });
+    await terminals.getByText("● online").waitFor();
+    await page.getByRole("row", { name: SECOND.name }).getByText("● in").waitFor();
+    const punches = page.getByRole("region", { name: "Last punches" });
+    await punches.getByRole("listitem").filter({ hasText: SECOND.name }).getByText("Front door, face").waitFor();
   },
 
   async "a punch shows by itself"({ page, cloud }) {
@@ -181,7 +207,7 @@ const steps = {
     await checkIn(cloud, EMPLOYEE, "obama2.jpg");
     await page.getByRole("row", { name: EMPLOYEE.name }).getByText("● in").waitFor();
     await page.getByRole("listitem").filter({ hasText: EMPLOYEE.name }).getByText("→ in").waitFor();
-    await page.getByText("1 of 2 people").waitFor();
+    await page.getByText(`${daemon ? 2 : 1} of 2 people`).waitFor();
     assert.equal(await page.evaluate(() => window.neverReloaded), true);
   },
 
@@ -217,6 +243,7 @@ const steps = {
 };
 
 const picture = process.env.LIMEN_PICTURE ?? join(tmpdir(), "limen-live.png");
+const story = { picture };
 const cloud = await Cloud.fresh({ registration: "open", bcrypt_cost: 4, currency: "EUR", zone: "Europe/Berlin" });
 let browser;
 try {
@@ -233,20 +260,24 @@ try {
     ],
   });
   const page = await watched(browser);
+  Object.assign(story, { page, cloud });
   for (const [name, step] of Object.entries(steps)) {
+    let notShown;
     try {
-      await step({ page, cloud, picture });
+      notShown = await step(story);
     } catch (error) {
       const failed = join(tmpdir(), "limen-browser-failed.png");
       await page.screenshot({ path: failed }).catch(() => {});
-      console.error(`✗ ${name}\n${error.stack}\ncomplaints: ${JSON.stringify(complaints)}\npicture: ${failed}`);
+      const said = [...new Set(complaints)].slice(0, 20).map((complaint) => `  ${complaint}`);
+      console.error([`✗ ${name}`, error.stack, "the browser complained of:", ...said, story.terminal?.heard ?? "", `picture: ${failed}`].join("\n"));
       process.exitCode = 1;
       break;
     }
-    console.error(`✓ ${name}`);
+    console.error(notShown ? `– ${name}: ${notShown}` : `✓ ${name}`);
   }
   if (!process.exitCode) console.error(`picture: ${picture}`);
 } finally {
   await browser?.close();
+  await story.terminal?.forget();
   await cloud.forget();
 }

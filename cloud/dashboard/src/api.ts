@@ -1,56 +1,11 @@
 // What the page asks of the cloud. Every call goes to the page's own origin with the session
 // cookie, which no script can read.
 
-export interface Person {
-  id: string;
-  name: string;
-  in: boolean;
-  since: string | null;
-  minutes_today: number;
-  earnings_today: string;
-}
+import type { components } from "./openapi";
 
-export interface Punch {
-  id: string;
-  at: string;
-  person: string;
-  name: string;
-  direction: "in" | "out" | "ignored";
-  terminal: string;
-  terminal_name: string;
-  method: string;
-}
-
-export interface Rejected {
-  at: string;
-  terminal_name: string;
-  why: string;
-}
-
-export interface Terminal {
-  id: string;
-  name: string;
-  online: boolean;
-  last_seen: string | null;
-  waiting: number;
-}
-
-export interface Snapshot {
-  as_of: string;
-  zone: string;
-  currency: string;
-  people: Person[];
-  punches: Punch[];
-  rejected: Rejected[];
-  terminals: Terminal[];
-}
-
-export interface ClaimCode {
-  claim: string;
-  words: string;
-  qr: string;
-  expires: string;
-}
+type Schemas = components["schemas"];
+export type Snapshot = Schemas["Snapshot"];
+export type ClaimCode = Schemas["ClaimCode"];
 
 /** An answer that is not a success, in the words of the cloud. */
 export class Refused extends Error {
@@ -94,12 +49,11 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 export const live = () => call<Snapshot>("GET", "/api/v1/live");
-export const logIn = (email: string, password: string) => call<unknown>("POST", "/api/v1/session", { email, password });
-export const logOut = () => call<unknown>("DELETE", "/api/v1/session");
-export const setUp = (token: string, username: string, email: string, password: string) =>
-  call<unknown>("POST", "/api/v1/setup", { token, username, email, password });
-export const newClaim = (name: string) => call<ClaimCode>("POST", "/api/v1/claims", { name });
-export const enrol = (form: FormData) => call<{ id: string }>("POST", "/api/v1/employees", form);
+export const logIn = (body: Schemas["Credentials"]) => call<Schemas["Who"]>("POST", "/api/v1/session", body);
+export const logOut = () => call<null>("DELETE", "/api/v1/session");
+export const setUp = (body: Schemas["SetUp"]) => call<Schemas["Made"]>("POST", "/api/v1/setup", body);
+export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/api/v1/claims", body);
+export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
 
 /**
  * Hears every new snapshot until the returned function is called. `line` tells when the line is cut and when

@@ -1,0 +1,66 @@
+// A real terminal: the program limen-daemon, with photographs in the place of a camera.
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { root } from "./cloud.mjs";
+
+/** The program, where it was named. */
+export const program = process.env.LIMEN_DAEMON;
+
+export class Terminal {
+  #running = null;
+  #heard = "";
+
+  /** A terminal that nobody claimed yet, before which stands whoever is on `photo`. */
+  static async before(photo) {
+    const terminal = new Terminal();
+    terminal.folder = await mkdtemp(join(tmpdir(), "limen-terminal-"));
+    await mkdir(join(terminal.folder, "camera"));
+    await copyFile(photo, join(terminal.folder, "camera", basename(photo)));
+    terminal.config = join(terminal.folder, "terminal.toml");
+    await writeFile(
+      terminal.config,
+      `models = ${JSON.stringify(join(root, "models"))}
+       [camera]
+       source = "folder:camera"
+       [clock]
+       trust = "system"
+       [cloud]
+       status_s = 5.0
+      `,
+    );
+    return terminal;
+  }
+
+  /** Claims it, as a technician does who types the words. */
+  claim(cloud, words) {
+    const line = ["claim", "--config", this.config, "--cloud", cloud, "--words", "-"];
+    const said = spawnSync(program, line, { input: words, encoding: "utf8" });
+    if (said.status !== 0) throw new Error(`limen-daemon claim: ${said.error ?? said.stderr}`);
+  }
+
+  start() {
+    const child = spawn(program, ["run", "--config", this.config], { stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.setEncoding("utf8").on("data", (text) => (this.#heard += text));
+    this.#running = child;
+  }
+
+  /** What it logged so far: for when something does not come. */
+  get heard() {
+    return this.#heard;
+  }
+
+  /** Ends it and leaves nothing behind. */
+  async forget() {
+    const child = this.#running;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, "exit");
+      child.kill("SIGTERM");
+      await gone;
+    }
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
