@@ -1,7 +1,6 @@
 //! The web: the routes that existing dashboards speak, `/api/v1`, and the page.
 //!
-//! Each file gives its routes with their description; [`router`] gathers them, and the OpenAPI file with
-//! them. What all have in common is here: who may call from elsewhere, headers, counting, and the answer
+//! Each file gives its routes with their description; [`router`] gathers the ones and [`openapi`] the others. What all have in common is here: who may call from elsewhere, headers, counting, and the answer
 //! where nothing matches.
 
 mod answered;
@@ -90,29 +89,14 @@ impl Modify for Schemes {
     }
 }
 
-/// The routes that existing dashboards speak: pages of the configured origins may call them.
-fn seed(app: &App) -> OpenApiRouter<Arc<App>> {
-    let routes = OpenApiRouter::new()
+/// The routes that existing dashboards speak.
+fn seed() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .merge(house::root())
         .merge(login::routes())
         .merge(register::routes())
         .merge(employees::routes())
-        .merge(attendance::routes());
-    let origins = &app.config.cors_origins;
-    if origins.is_empty() {
-        return routes;
-    }
-    let origins: Vec<HeaderValue> = origins
-        .iter()
-        .filter_map(|origin| HeaderValue::from_str(origin).ok())
-        .collect();
-    routes.layer(
-        CorsLayer::new()
-            .allow_origin(AllowOrigin::list(origins))
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER]),
-    )
+        .merge(attendance::routes())
 }
 
 /// Our own programming interface.
@@ -123,36 +107,58 @@ fn v1() -> OpenApiRouter<Arc<App>> {
         .merge(employees::v1())
         .merge(live::routes())
         .merge(terminals::routes())
+        .merge(house::routes())
 }
 
-/// The routes and their description.
-fn described(app: &App) -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
-    let (router, mut openapi) = OpenApiRouter::with_openapi(Described::openapi())
-        .merge(seed(app))
+/// Pages of the configured origins may call; no cookie goes with it.
+fn from_elsewhere(origins: &[String]) -> CorsLayer {
+    let origins = origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
+}
+
+/// The description of all routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut openapi = OpenApiRouter::with_openapi(Described::openapi())
+        .merge(seed())
         .merge(v1())
-        .merge(house::routes())
-        .split_for_parts();
+        .into_openapi();
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
-    (router, openapi)
+    openapi
+}
+
+async fn wrong_method() -> ApiError {
+    ApiError::refused(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 
 /// Everything that the web listener answers.
 pub fn router(app: Arc<App>) -> Router {
-    let (router, openapi) = described(&app);
-    let openapi = Arc::new(openapi);
-    router
-        .route(
-            "/openapi.json",
-            get(async move || Json(openapi.as_ref()).into_response()),
-        )
-        .route("/setup", get(assets::set_up))
-        .fallback(assets::other)
-        .method_not_allowed_fallback(async || {
-            ApiError::refused(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-        })
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            answered::answered,
-        ))
-        .with_state(app)
+    let openapi = Arc::new(openapi());
+    let (seed, _) = seed().split_for_parts();
+    // A preflight is a method that no route has: the layer must lie around the answer to those too.
+    let seed = seed.method_not_allowed_fallback(wrong_method);
+    let seed = match app.config.cors_origins.as_slice() {
+        [] => seed,
+        origins => seed.layer(from_elsewhere(origins)),
+    };
+    let (v1, _) = v1().split_for_parts();
+    v1.route(
+        "/openapi.json",
+        get(async move || Json(openapi.as_ref()).into_response()),
+    )
+    .route("/setup", get(assets::set_up))
+    .method_not_allowed_fallback(wrong_method)
+    .merge(seed)
+    .fallback(assets::other)
+    .layer(middleware::from_fn_with_state(
+        Arc::clone(&app),
+        answered::answered,
+    ))
+    .with_state(app)
 }

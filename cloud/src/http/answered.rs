@@ -2,19 +2,25 @@
 //!
 //! The log has the route with its placeholders, never the query: the set-up link's token is in one.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::StreamExt as _;
 
 use crate::App;
 use crate::metrics;
 
 /// What an answer that is not the page may do where somebody opens it in a browser: nothing.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Most bytes of a body that are read and forgotten, and how long, so that a refusal is heard.
+const REST_BYTES: usize = 32 << 20;
+const REST_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn answered(
     State(app): State<Arc<App>>,
@@ -27,7 +33,13 @@ pub(super) async fn answered(
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let (request, rest) = shared_body(request);
     let mut response = next.run(request).await;
+    if let Some(rest) = rest
+        && response.status().is_client_error()
+    {
+        let _read_or_too_much = tokio::time::timeout(REST_PATIENCE, forget(rest)).await;
+    }
     add_headers(&mut response, app.config.http.behind_tls_proxy);
     let status = response.status().as_u16();
     let took = begun.elapsed();
@@ -48,6 +60,42 @@ pub(super) async fn answered(
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(method, route, status, took_ms, "answered");
     response
+}
+
+/// What is left of a body after its handler.
+type Rest = Arc<Mutex<BodyDataStream>>;
+
+/// Keeps a hand on the body. A client that still sends while its request is refused would find the line cut and
+/// never read why, so the rest is read first; not where it waits to be asked for the body.
+fn shared_body(request: Request) -> (Request, Option<Rest>) {
+    let (head, body) = request.into_parts();
+    if body.is_end_stream() || head.headers.contains_key(header::EXPECT) {
+        return (Request::from_parts(head, body), None);
+    }
+    let rest = Arc::new(Mutex::new(body.into_data_stream()));
+    let theirs = Arc::clone(&rest);
+    let body = futures_util::stream::poll_fn(move |context| {
+        let mut stream = theirs.lock().unwrap_or_else(PoisonError::into_inner);
+        stream.poll_next_unpin(context)
+    });
+    (
+        Request::from_parts(head, Body::from_stream(body)),
+        Some(rest),
+    )
+}
+
+async fn forget(rest: Rest) {
+    let mut bytes = 0;
+    while bytes < REST_BYTES {
+        let chunk = futures_util::future::poll_fn(|context| {
+            let mut stream = rest.lock().unwrap_or_else(PoisonError::into_inner);
+            stream.poll_next_unpin(context)
+        });
+        match chunk.await {
+            Some(Ok(chunk)) => bytes += chunk.len(),
+            Some(Err(_)) | None => return,
+        }
+    }
 }
 
 fn add_headers(response: &mut Response, behind_tls_proxy: bool) {

@@ -1,0 +1,13 @@
+//! The web of the cloud against the real server: every route, every status and error that a client may meet.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod entry;
+mod faces;
+mod hostile;
+mod house;
+mod pictures;
+mod registration;
+mod server;
+mod session;
+mod starting;
