@@ -1,2 +1,32 @@
-//! Placeholder entry point.
-fn main() {}
+//! `limen-face`: the face pipeline from the command line. Clocks and files live here, not in the library.
+
+mod bench;
+mod frames;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Measures and tries the face pipeline.
+#[derive(Parser)]
+#[command(name = "limen-face", version)]
+struct Arguments {
+    /// Folder with zoo.toml, the models and the calibration files.
+    #[arg(long, global = true, default_value = "models")]
+    models: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Times the way from a frame to an identity, stage by stage, on one thread: JSON on stdout, a table on stderr.
+    Bench(bench::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Bench(bench) => bench::run(&arguments.models, &bench),
+    }
+}
