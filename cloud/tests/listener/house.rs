@@ -1,0 +1,176 @@
+//! A cloud in this process, with one tenant.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use limen_cloud::accounts::founding::{self, Applicant};
+use limen_cloud::store::{AccountId, Founding, TenantId};
+use limen_cloud::{App, Config, downlink, link, listener, terminals};
+use limen_wire::claim::{Begun, Secret};
+use limen_wire::{SealingSecret, SecretKey};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::terminal::Identity;
+
+pub struct House {
+    pub app: Arc<App>,
+    pub tenant: TenantId,
+    pub employer: AccountId,
+    pub mqtt: SocketAddr,
+    pub tls: SocketAddr,
+    folder: Arc<TempDir>,
+}
+
+pub fn random<const N: usize>() -> [u8; N] {
+    limen_cloud::vault::random().unwrap()
+}
+
+fn config() -> Config {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    Config {
+        zoo: workspace.join("models"),
+        bcrypt_cost: 4,
+        repunch_s: 0,
+        ..Config::default()
+    }
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let app = Arc::new(App::open(config(), folder.path()).unwrap());
+        let applicant = Applicant {
+            username: "Owner".to_owned(),
+            email: "owner@example.org".to_owned(),
+            password: "correct horse battery staple".to_owned(),
+            face: None,
+            face_login: false,
+        };
+        let employer = founding::found_tenant(&app, applicant, Founding::Open)
+            .await
+            .unwrap();
+        Self::serving(app, employer, folder).await
+    }
+
+    async fn serving(app: Arc<App>, employer: AccountId, folder: Arc<TempDir>) -> Self {
+        let tenant = app.store.tenants().await.unwrap()[0].id;
+        let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mutual = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (mqtt, tls) = (plain.local_addr().unwrap(), mutual.local_addr().unwrap());
+        tokio::spawn(listener::serve(Arc::clone(&app), plain));
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let serving = Arc::clone(&app);
+        tokio::spawn(async move { listener::serve_tls(serving, mutual, &names).await });
+        tokio::spawn(downlink::serve(Arc::clone(&app)));
+        while app.downlink.addresses().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        Self {
+            app,
+            tenant,
+            employer,
+            mqtt,
+            tls,
+            folder,
+        }
+    }
+
+    /// Ends the cloud and opens another on the same folder.
+    pub async fn restarted(self) -> Self {
+        let (folder, employer) = (Arc::clone(&self.folder), self.employer);
+        self.app.stop.cancel();
+        drop(self);
+        let app = Arc::new(App::open(config(), folder.path()).unwrap());
+        Self::serving(app, employer, folder).await
+    }
+
+    /// Takes terminals from a broker too, and waits until they can come by it.
+    pub async fn link(&self, broker: SocketAddr) -> tokio::sync::watch::Receiver<bool> {
+        let (ready, mut is_ready) = tokio::sync::watch::channel(false);
+        let broker = format!("mqtt://{broker}").parse().unwrap();
+        tokio::spawn(link::serve(Arc::clone(&self.app), broker, ready));
+        is_ready.wait_for(|ready| *ready).await.unwrap();
+        is_ready
+    }
+
+    pub async fn code(&self, name: &str) -> Secret {
+        let code = terminals::new_claim(
+            &self.app,
+            self.tenant,
+            self.employer,
+            name,
+            "http://127.0.0.1",
+        )
+        .await
+        .unwrap();
+        Secret::from_words(&code.words).unwrap()
+    }
+
+    /// Claims a terminal.
+    pub async fn terminal(&self, name: &str) -> Identity {
+        let key = SecretKey::from_seed(random());
+        let sealing = SealingSecret::from_seed(random());
+        let secret = self.code(name).await;
+        let (begun, request) = Begun::new(secret, key.public(), sealing.public(), random());
+        let answer = terminals::begin(&self.app, request).await.unwrap();
+        let (waiting, request) = begun.answered(answer, &key).unwrap();
+        let granted = terminals::finish(&self.app, &request).await.unwrap();
+        Identity {
+            claimed: waiting.finished(granted).unwrap(),
+            key: Arc::new(key),
+            sealing: Arc::new(sealing),
+        }
+    }
+
+    /// How many events of a terminal are stored, and how many facts the tenant has.
+    pub async fn facts(&self) -> Vec<limen_cloud::store::ledger::Fact> {
+        let (from, to) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+        self.app
+            .store
+            .facts(self.tenant, None, from, to)
+            .await
+            .unwrap()
+    }
+
+    /// Rows of a table that no method tells.
+    pub fn count(&self, query: &str) -> i64 {
+        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        database.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
+    fn write(&self, statement: &str, blob: &[u8]) {
+        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        database.busy_timeout(crate::terminal::PATIENCE).unwrap();
+        database.execute(statement, [blob]).unwrap();
+    }
+
+    /// Lets a quarter of an hour pass for every claim code.
+    pub fn age_claims(&self) {
+        self.write(
+            "UPDATE claims SET expires = 0 WHERE used IS NULL AND ?1 = x''",
+            &[],
+        );
+    }
+
+    /// Somebody works here no longer.
+    pub fn leaves(&self, person: AccountId) {
+        self.write(
+            "UPDATE people SET left_at = 1 WHERE id = ?1",
+            person.0.as_bytes(),
+        );
+        let _ = self.app.changed.send(self.tenant);
+    }
+
+    pub async fn status(
+        &self,
+        terminal: Uuid,
+    ) -> Option<limen_cloud::store::ledger::TerminalStatus> {
+        let all = self.app.store.terminals(self.tenant).await.unwrap();
+        all.into_iter()
+            .find(|(known, _)| known.id == terminal)
+            .and_then(|(_, status)| status)
+    }
+}

@@ -1,0 +1,18 @@
+//! Terminals at the cloud's door: the built-in listener, ingest, claims, TLS and a real mosquitto, with a
+//! client made of rumqttc and limen-wire as the terminal.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed test should stop where it failed"
+)]
+
+mod broker;
+mod claims;
+mod down;
+mod events;
+mod forks;
+mod house;
+mod impersonation;
+mod line;
+mod terminal;
+mod tls;
