@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod canary;
 mod entry;
 mod faces;
 mod hostile;
 mod house;
+mod matrix;
+mod old_client;
 mod pictures;
 mod registration;
 mod server;
