@@ -35,7 +35,7 @@ class Person:
 
 
 CAST = (
-    Person("obama", "Barack Obama", ("obama.jpg", "obama2.jpg"), "obama3.jpg", (330, 130, 880), 30),
+    Person("obama", "Barack Obama", ("obama2.jpg", "obama3.jpg"), "obama.jpg", (104, 30, 765), 25),
     Person("biden", "Joe Biden", ("biden.jpg",), "biden.jpg", (205, 95, 730), 25,
            "eq=gamma=0.82:contrast=1.08:saturation=0.85"),
     Person("stranger", "a stranger", (), "astronaut.png", (30, 6, 400), 6),

@@ -46,9 +46,8 @@ def terminal_toml(data: pathlib.Path, source: str, once: bool, live_camera: bool
 models = {quoted(MODELS)}
 [camera]
 source = {json.dumps(source)}
-fps = {clip.FPS}.0
+fps = {clip.FPS}
 loop = {json.dumps(not once)}
-every_frame = {json.dumps(not live_camera)}
 [cloud]
 status_s = 5.0
 {gate}[clock]
@@ -210,7 +209,7 @@ def play(demo: Demo, arguments: argparse.Namespace) -> dict | None:
         source = f"v4l2:{arguments.camera}"
     else:
         film = demo.folder / "camera.mkv"
-        stay, away = (3, 2) if arguments.once else (6, 5)
+        stay, away = (4, 2) if arguments.once else (6, 5)
         clip.make(film, STORY, stay, away)
         source = f"clip:{film}"
         say("Made the camera's clip:")
