@@ -11,19 +11,22 @@ pub mod upload;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use limen_payroll::{
-    Anomaly, Facts, Minor, Payout, PunchId, Session, Severity, Status, SyncMark, Timesheet, payout,
+    Anomaly, Facts, Minor, Payout, PunchId, Session, Severity, Status, Timesheet, payout,
     status_now, timesheet,
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::App;
-use crate::store::ledger::{self, Fact};
+use crate::store::ledger::Fact;
 use crate::store::{AccountId, Person, PunchKey, StoreError, Tenant, TenantId};
 use read::Read;
 use terms::Terms;
+
+/// How far back [`Attendance::lately`] reads.
+const LATELY: SignedDuration = SignedDuration::from_hours(35 * 24);
 
 /// Why hours can't be computed.
 #[derive(Debug, thiserror::Error)]
@@ -91,11 +94,38 @@ impl Attendance {
         let (tenant, people, terms) = terms(app, tenant, person).await?;
         let facts = facts(app, tenant.id, person).await?;
         let marks = app.store.sync_marks(tenant.id).await?;
-        // Years of punches take their time: not on a thread that others wait for.
-        let work = move || Self::conclude(tenant, people, terms, &facts, &marks, now);
-        Ok(tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| StoreError::Stopped)?)
+        let work = move || {
+            let read = Read::of(&facts, &marks);
+            Self::conclude(tenant, people, terms, read, now)
+        };
+        aside(work).await
+    }
+
+    /// Reads and computes for everybody in the tenant what the last weeks say: who is in, what they did today,
+    /// the last punches. Who has not been seen for five weeks has no status.
+    ///
+    /// It is what [`of`](Self::of) says of those weeks, at the cost of those weeks.
+    ///
+    /// # Errors
+    /// When something can't be read, or the tenant's settings can't stand.
+    pub async fn lately(
+        app: &App,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<Self, AttendanceError> {
+        let (found, people, terms) = terms(app, tenant, None).await?;
+        let since = now - LATELY;
+        let facts = app.store.facts_received(tenant, since).await?;
+        let marks = app.store.sync_marks(tenant).await?;
+        let quiet = terms.quiet(now);
+        let work = move || {
+            let read = Read::of(&facts, &marks).from_a_quiet_time(since, quiet)?;
+            Some(Self::conclude(found, people, terms, read, now))
+        };
+        match aside(work).await? {
+            Some(attendance) => Ok(attendance),
+            None => Self::of(app, tenant, None, now).await,
+        }
     }
 
     /// Computes, from what was read.
@@ -104,17 +134,9 @@ impl Attendance {
         tenant: Tenant,
         people: Vec<Person>,
         terms: Terms,
-        facts: &[Fact],
-        marks: &[ledger::SyncMark],
+        read: Read,
         now: Timestamp,
     ) -> Self {
-        let mut read = Read::of(facts);
-        read.marks.extend(marks.iter().map(|mark| SyncMark {
-            terminal: mark.terminal,
-            boot: mark.boot,
-            uptime_ms: mark.uptime_ms,
-            at: mark.at,
-        }));
         let given = Facts {
             punches: &read.punches,
             amendments: &read.amendments,
@@ -217,6 +239,17 @@ fn range<T>(list: &[T], whose: impl Fn(&T) -> Uuid, person: Uuid) -> (usize, usi
     (begin, end)
 }
 
+/// Years of punches take their time: computes on a thread that nobody else waits for.
+async fn aside<T, F>(work: F) -> Result<T, AttendanceError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    Ok(tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StoreError::Stopped)?)
+}
+
 /// The tenant, the people and what they are computed under.
 async fn terms(
     app: &App,
@@ -256,13 +289,13 @@ async fn facts(
         .store
         .facts(tenant, person, all_time.0, all_time.1)
         .await?;
-    if person.is_some() && !read::clocks_were_set(&facts) {
+    if person.is_some() && !Read::of(&facts, &[]).clocks_were_set() {
         return app.store.facts(tenant, None, all_time.0, all_time.1).await;
     }
     Ok(facts)
 }
 
-/// Who is in, and what they have done today, of everybody in the tenant who has a session.
+/// Who is in, and what they have done today, of everybody in the tenant who was seen in the last weeks.
 ///
 /// # Errors
 /// When something can't be read, or the tenant's settings can't stand.
@@ -271,17 +304,7 @@ pub async fn statuses(
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<BTreeMap<AccountId, Status>, AttendanceError> {
-    Ok(Attendance::of(app, tenant, None, now).await?.status())
-}
-
-/// A clock mark out of an event's own statement of its clock.
-fn mark(terminal: Uuid, event: &limen_wire::event::Event) -> Option<SyncMark> {
-    (event.clock == limen_wire::event::Clock::Synced).then_some(SyncMark {
-        terminal,
-        boot: event.boot,
-        uptime_ms: event.uptime_ms,
-        at: event.at,
-    })
+    Ok(Attendance::lately(app, tenant, now).await?.status())
 }
 
 #[cfg(test)]

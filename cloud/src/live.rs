@@ -35,7 +35,7 @@ pub struct Snapshot {
     pub rejected: Vec<RejectedShown>,
     /// The terminals, by name.
     pub terminals: Vec<Shown>,
-    /// How many findings withhold time until somebody settles them.
+    /// How many findings of the last weeks withhold time until somebody settles them.
     pub exceptions: usize,
 }
 
@@ -105,7 +105,7 @@ pub async fn snapshot(
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<Snapshot, AttendanceError> {
-    let attendance = Attendance::of(app, tenant, None, now).await?;
+    let attendance = Attendance::lately(app, tenant, now).await?;
     let terminals = terminals::list(app, tenant).await?;
     let names: BTreeMap<Uuid, &str> = terminals
         .iter()

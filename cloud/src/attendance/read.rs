@@ -1,11 +1,13 @@
 //! Facts as they are stored, read as what payroll computes with.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
 use limen_payroll::{Amend, Amendment, Clock, Direction, Method, Punch, PunchId, SyncMark};
 use limen_wire::event::{self, Change, Event, What};
 use uuid::Uuid;
 
-use crate::store::ledger::Fact;
+use crate::store::ledger::{self, Fact};
 
 /// What a tenant's facts say.
 #[derive(Debug, Default, PartialEq)]
@@ -34,8 +36,11 @@ pub struct Rejected {
 impl Read {
     /// Reads them. What can't be read was written by no version of this program: it is logged and left out.
     #[must_use]
-    pub fn of(facts: &[Fact]) -> Self {
-        let mut read = Self::default();
+    pub fn of(facts: &[Fact], marks: &[ledger::SyncMark]) -> Self {
+        let mut read = Self {
+            marks: marks.iter().map(mark).collect(),
+            ..Self::default()
+        };
         for fact in facts {
             match serde_json::from_str::<Event>(&fact.body) {
                 Ok(event) => read.take(fact, &event),
@@ -91,17 +96,69 @@ impl Read {
             }),
             _ => {}
         }
-        self.marks.extend(super::mark(fact.key.terminal, event));
+        if event.clock == event::Clock::Synced {
+            self.marks.push(SyncMark {
+                terminal: fact.key.terminal,
+                boot: event.boot,
+                uptime_ms: event.uptime_ms,
+                at: event.at,
+            });
+        }
+    }
+
+    /// Whether the clock of every punch was set when it was written.
+    #[must_use]
+    pub fn clocks_were_set(&self) -> bool {
+        self.punches
+            .iter()
+            .all(|punch| punch.clock != Clock::Unsynced)
+    }
+
+    /// Of facts that came at `since` or later: each person's from the first time on at which the person had
+    /// been away for longer than `quiet`, so that no session could be going on. What was before makes no
+    /// difference to what is left.
+    ///
+    /// `None` where somebody was never away for so long, or a clock was not set: then all facts are needed.
+    #[must_use]
+    pub fn from_a_quiet_time(mut self, since: Timestamp, quiet: SignedDuration) -> Option<Self> {
+        if !self.clocks_were_set() {
+            return None;
+        }
+        let mut times: BTreeMap<Uuid, Vec<Timestamp>> = BTreeMap::new();
+        for punch in &self.punches {
+            times.entry(punch.person).or_default().push(punch.at);
+        }
+        let mut begins = BTreeMap::new();
+        for (person, mut times) in times {
+            times.sort_unstable();
+            // Everything that happened since is here; of what came late from before, some is.
+            let mut last = since;
+            let begin = times.into_iter().filter(|at| *at >= since).find(|at| {
+                let away = at.duration_since(last);
+                last = *at;
+                away > quiet
+            });
+            begins.insert(person, begin?);
+        }
+        self.punches.retain(|punch| {
+            begins
+                .get(&punch.person)
+                .is_some_and(|begin| punch.at >= *begin)
+        });
+        let kept: BTreeSet<PunchId> = self.punches.iter().map(|punch| punch.id).collect();
+        self.amendments
+            .retain(|amendment| kept.contains(&amendment.of));
+        Some(self)
     }
 }
 
-/// Whether the clock of every punch was set when it was written.
-#[must_use]
-pub fn clocks_were_set(facts: &[Fact]) -> bool {
-    let read = Read::of(facts);
-    read.punches
-        .iter()
-        .all(|punch| punch.clock == Clock::Synced)
+fn mark(mark: &ledger::SyncMark) -> SyncMark {
+    SyncMark {
+        terminal: mark.terminal,
+        boot: mark.boot,
+        uptime_ms: mark.uptime_ms,
+        at: mark.at,
+    }
 }
 
 /// An event doesn't say whether it comes from a backlog. One that is late by more than a network's ordinary

@@ -1,6 +1,7 @@
 //! What hours are computed under: rules, rates and currency of a tenant.
 
 use jiff::civil::Time;
+use jiff::{SignedDuration, Timestamp};
 use limen_payroll::{Currency, HourlyRate, Midnight, Pairing, Rate, Rulebook, Rules, Zone};
 use serde::{Deserialize, Serialize};
 
@@ -108,5 +109,12 @@ impl Terms {
             rates,
             currency,
         })
+    }
+
+    /// Who has made no punch for longer than this has no session going on, and no double read.
+    #[must_use]
+    pub fn quiet(&self, now: Timestamp) -> SignedDuration {
+        let rules = self.book.at(now);
+        SignedDuration::from_secs(i64::from(rules.max_session_s.max(rules.repunch_s)))
     }
 }

@@ -3,7 +3,7 @@ use limen_wire::event::{
 };
 
 use super::*;
-use crate::store::Site;
+use crate::store::{Site, ledger};
 use limen_payroll::{Kind, State};
 use terms::Settings;
 
@@ -113,7 +113,8 @@ impl Book {
         let zone = limen_payroll::Zone::named(&tenant.site.zone).unwrap();
         let people = vec![anna];
         let terms = Terms::new(&tenant, &people, self.settings.rules(zone, 60)).unwrap();
-        Attendance::conclude(tenant, people, terms, &self.facts, &self.marks, at(now))
+        let read = Read::of(&self.facts, &self.marks);
+        Attendance::conclude(tenant, people, terms, read, at(now))
     }
 }
 
@@ -196,7 +197,7 @@ fn a_clock_that_was_not_set_is_placed_by_what_its_boot_said_later() {
         .last(unset, "2026-06-01T06:01Z")
         .punch("2026-06-01T14:00Z", Direction::Out)
         .last(|event| event.boot = Uuid::from_u128(2), "2026-06-01T14:00Z");
-    assert!(!read::clocks_were_set(&day.facts));
+    assert!(!Read::of(&day.facts, &[]).clocks_were_set());
     let attendance = day.concluded("2026-06-01T16:00Z");
     assert_eq!(outcome(&attendance), "no_time, missing_in");
     // Two hours after that boot it was 07:00; so it was 06:00 one hour after it.
@@ -330,4 +331,89 @@ fn a_double_read_at_the_terminal_is_kept_and_ignored() {
     let attendance = day.concluded("2026-06-01T08:00Z");
     assert_eq!(attendance.sheet.sessions[0].state, State::Open);
     assert_eq!(attendance.sheet.readings.len(), 2);
+}
+
+/// Weeks of work with and without directions; what the last ones say is what all of them say.
+#[test]
+fn the_last_weeks_say_what_all_weeks_say() {
+    let mut long = book();
+    for day in 1..=28 {
+        let way = |direction| {
+            if day % 3 == 0 {
+                Direction::Auto
+            } else {
+                direction
+            }
+        };
+        long = long
+            .punch(&format!("2026-06-{day:02}T06:00Z"), way(Direction::In))
+            .punch(&format!("2026-06-{day:02}T10:00Z"), way(Direction::Out))
+            .punch(&format!("2026-06-{day:02}T11:00Z"), way(Direction::In));
+        // Every fifth day the check-out is forgotten.
+        if day % 5 != 0 {
+            long = long.punch(&format!("2026-06-{day:02}T13:00Z"), way(Direction::Out));
+        }
+    }
+    let now = at("2026-06-28T12:00Z");
+    let all = long.concluded("2026-06-28T12:00Z");
+    let quiet = all.terms.quiet(now);
+    // Wherever the cut falls, also in the middle of a session.
+    for hour in 0..48 {
+        let since = at("2026-06-19T00:00Z") + SignedDuration::from_hours(hour);
+        let came: Vec<Fact> = long
+            .facts
+            .iter()
+            .filter(|f| f.received >= since)
+            .cloned()
+            .collect();
+        let read = Read::of(&came, &[])
+            .from_a_quiet_time(since, quiet)
+            .unwrap();
+        let begin = read.punches.iter().map(|p| p.at).min().unwrap();
+        let part = Attendance::conclude(
+            all.tenant.clone(),
+            all.people.clone(),
+            all.terms.clone(),
+            read,
+            now,
+        );
+        assert_eq!(part.status()[&ANNA].inside, all.status()[&ANNA].inside);
+        assert_eq!(
+            part.status()[&ANNA].seconds_today,
+            all.status()[&ANNA].seconds_today
+        );
+        let of_part = all.sheet.sessions.iter().filter(|s| s.check_in.at >= begin);
+        assert_eq!(
+            part.sheet.sessions.iter().collect::<Vec<_>>(),
+            of_part.collect::<Vec<_>>()
+        );
+        let of_part = all.anomalies.iter().filter(|a| a.at >= Some(begin));
+        assert_eq!(
+            part.anomalies.iter().collect::<Vec<_>>(),
+            of_part.collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn who_was_never_away_needs_all_facts() {
+    let mut busy = book();
+    for hour in 0..23 {
+        busy = busy.punch(&format!("2026-06-01T{hour:02}:00Z"), Direction::Auto);
+    }
+    let since = at("2026-05-31T23:30Z");
+    let quiet = SignedDuration::from_hours(16);
+    assert!(
+        Read::of(&busy.facts, &[])
+            .from_a_quiet_time(since, quiet)
+            .is_none()
+    );
+    let unset = book()
+        .punch("1970-01-01T01:00Z", Direction::In)
+        .last(|event| event.clock = Clock::Unsynced, "2026-06-01T06:01Z");
+    assert!(
+        Read::of(&unset.facts, &[])
+            .from_a_quiet_time(since, quiet)
+            .is_none()
+    );
 }

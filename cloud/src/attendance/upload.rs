@@ -18,6 +18,7 @@ use limen_wire::topic::{Topic, Up};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::read::Read;
 use super::{Attendance, AttendanceError};
 use crate::App;
 use crate::ingest;
@@ -110,7 +111,8 @@ pub async fn record(
         facts.push(fact(&head, person, at, body.clone()));
         let site = found.site.id;
         let marks = app.store.sync_marks(tenant).await?;
-        let concluded = Attendance::conclude(found, people, terms, &facts, &marks, at);
+        let read = Read::of(&facts, &marks);
+        let concluded = Attendance::conclude(found, people, terms, read, at);
         let recorded = outcome(&concluded, person, punch_id(&head), way)?;
 
         let new = sign(app, tenant, site, &head, &event, body)?;

@@ -1,0 +1,184 @@
+//! What a terminal would have sent, written into the server's own database: hours of days that are over.
+
+use jiff::{SignedDuration, Timestamp};
+use limen_cloud::store::ledger::{Ledger as _, NewEvent, NewFact, Outcome};
+use limen_cloud::store::sqlite::Sqlite;
+use limen_cloud::store::{AccountId, House as _, TenantId};
+use limen_wire::Hash;
+use limen_wire::event::{Clock, Direction, Event, Grade, Method, Punch, Rejection, What};
+use uuid::Uuid;
+
+use crate::server::{Server, email};
+
+/// The database of a running server.
+pub struct Past {
+    store: Sqlite,
+    tenant: TenantId,
+    now: Timestamp,
+}
+
+impl Past {
+    /// Of the organisation of that employer.
+    pub async fn of(server: &Server, employer: &str) -> Self {
+        let file = server.data().join("limen.db");
+        let now = Timestamp::now();
+        let store = Sqlite::open(&file, Uuid::new_v4(), now).unwrap();
+        let account = store
+            .account_by_email(email(employer))
+            .await
+            .unwrap()
+            .unwrap();
+        Self {
+            store,
+            tenant: account.tenant,
+            now,
+        }
+    }
+
+    /// That many hours ago.
+    pub fn ago(&self, hours: i64) -> Timestamp {
+        let at = self.now - SignedDuration::from_hours(hours);
+        Timestamp::from_second(at.as_second()).unwrap()
+    }
+
+    /// A rate from a month ago on.
+    pub async fn earns(&self, person: &str, per_hour: &str) {
+        let from = self.ago(30 * 24);
+        self.store
+            .set_rate(
+                self.tenant,
+                self.person(person).await,
+                from,
+                per_hour.parse().unwrap(),
+            )
+            .await
+            .unwrap();
+    }
+
+    /// A setting of the organisation.
+    pub async fn sets(&self, key: &'static str, json: &str) {
+        self.store
+            .set_setting(self.tenant, key, json.to_owned())
+            .await
+            .unwrap();
+    }
+
+    /// A punch of a person at a terminal.
+    pub async fn punch(&self, person: &str, at: Timestamp, direction: Direction) {
+        let punch = self.punch_of(person, direction).await;
+        assert_eq!(self.record(at, punch, |_| {}).await, Ok(Outcome::Stored));
+    }
+
+    /// A session of that many seconds which began that many hours ago.
+    pub async fn session(&self, person: &str, hours_ago: i64, seconds: i64) {
+        let begin = self.ago(hours_ago);
+        self.punch(person, begin, Direction::In).await;
+        self.punch(
+            person,
+            begin + SignedDuration::from_secs(seconds),
+            Direction::Out,
+        )
+        .await;
+    }
+
+    /// A punch that goes to quarantine.
+    pub async fn quarantined(&self, person: &str, at: Timestamp, direction: Direction) {
+        let punch = self.punch_of(person, direction).await;
+        let outcome = self.record(at, punch, |event| {
+            event.quarantine = Some("signed by a revoked key".to_owned());
+        });
+        assert_eq!(outcome.await, Ok(Outcome::Quarantined));
+    }
+
+    /// A punch whose number another event has.
+    pub async fn forked(&self, person: &str, at: Timestamp, direction: Direction) {
+        let punch = self.punch_of(person, direction).await;
+        let outcome = self.record(at, punch, |event| {
+            event.own = false;
+            event.seq = 1;
+            event.prev = Hash::ZERO.0;
+        });
+        assert_eq!(outcome.await, Ok(Outcome::Fork));
+    }
+
+    /// Somebody who was not known.
+    pub async fn rejected(&self, at: Timestamp) {
+        let rejected = What::Rejected {
+            why: Rejection::Unknown,
+        };
+        assert_eq!(self.record(at, rejected, |_| {}).await, Ok(Outcome::Stored));
+    }
+
+    /// Who has that name.
+    pub async fn person(&self, name: &str) -> AccountId {
+        self.store
+            .account_by_email(email(name))
+            .await
+            .unwrap()
+            .unwrap()
+            .id
+    }
+
+    async fn punch_of(&self, person: &str, direction: Direction) -> What {
+        What::Punch(Punch {
+            person: self.person(person).await.0,
+            direction,
+            method: Method::Face,
+            grade: Grade::Clear,
+            frames: 3,
+            model: "dlib-resnet34-v1".to_owned(),
+        })
+    }
+
+    async fn record(
+        &self,
+        at: Timestamp,
+        what: What,
+        change: impl FnOnce(&mut NewEvent),
+    ) -> Result<Outcome, String> {
+        let head = self.store.api_head(self.tenant).await.unwrap();
+        let person = match &what {
+            What::Punch(punch) => Some(AccountId(punch.person)),
+            _ => None,
+        };
+        let kind = if person.is_some() {
+            "punch"
+        } else {
+            "rejected"
+        };
+        let event = Event {
+            at,
+            clock: Clock::Synced,
+            boot: Uuid::from_u128(7),
+            uptime_ms: head.next,
+            what,
+        };
+        let body = serde_json::to_string(&event).unwrap();
+        let compact = format!("{}.{body}.", head.next);
+        let mut event = NewEvent {
+            tenant: self.tenant,
+            terminal: head.terminal,
+            outbox: head.outbox,
+            seq: head.next,
+            hash: Hash::of(compact.as_bytes()).0,
+            prev: head.prev,
+            compact: compact.into_bytes(),
+            received: at,
+            fact: Some(NewFact {
+                kind: kind.to_owned(),
+                at,
+                person,
+                amends: None,
+                body,
+            }),
+            stands_for: None,
+            quarantine: None,
+            own: true,
+        };
+        change(&mut event);
+        let outcomes = self.store.record_events(vec![event]).await;
+        outcomes
+            .map(|outcomes| outcomes[0])
+            .map_err(|error| error.to_string())
+    }
+}
