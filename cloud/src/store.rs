@@ -1,7 +1,7 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
 //! [`Store`] is what every other module sees. It is the sum of two traits: [`House`] (who there is: tenants,
-//! accounts, people, rates, templates, sessions, pay) and [`Ledger`](ledger::Ledger) (what terminals said:
+//! accounts, people, rates, templates, sessions, pay) and [`Ledger`] (what terminals said:
 //! events, terminals, claims). Each database has its own implementation; none is visible here.
 //!
 //! The tenant stands first in every key and every query; the few look-ups without a tenant (an e-mail, a

@@ -176,7 +176,7 @@ impl From<PasswordError> for ApiError {
     }
 }
 
-/// For log-ins and check-ins. A registration says everything as `Error processing image`: [`in_registration`].
+/// For log-ins and check-ins; a registration says everything as `Error processing image`.
 impl From<EnrolmentError> for ApiError {
     fn from(error: EnrolmentError) -> Self {
         match error {
