@@ -30,4 +30,7 @@
 )]
 
 pub mod config;
+pub mod feedback;
+pub mod gate;
+pub mod mailbox;
 pub mod stop;
