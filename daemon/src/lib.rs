@@ -29,6 +29,7 @@
     )
 )]
 
+pub mod camera;
 pub mod config;
 pub mod feedback;
 pub mod gate;

@@ -1,0 +1,218 @@
+//! Where frames come from, and the thread that keeps them coming.
+//!
+//! A [`FrameSource`] is a V4L2 camera, a folder of pictures or a clip; [`open`] makes the one that
+//! the configuration names. [`spawn`] runs it on a thread of its own that opens it again, with
+//! growing waits, whenever it fails, and says once per change that the camera was lost or is back.
+//! Frames are held in memory only.
+
+mod clip;
+mod folder;
+mod v4l2;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use limen_face::Frame;
+use limen_wire::event;
+
+use crate::config::{self, Source};
+use crate::mailbox::Latest;
+use crate::stop::Stop;
+
+/// A frame and when it was seen.
+#[derive(Clone)]
+pub struct Captured {
+    /// The picture.
+    pub frame: Arc<Frame>,
+    /// Monotonic time since the camera's thread began. Where every frame of a folder or a clip is
+    /// looked at, it is the frame's own time: a replay gives the same times at any speed.
+    pub at: Duration,
+}
+
+/// Something that gives one frame after the other.
+pub trait FrameSource {
+    /// Waits for the next frame; `None` at the end of a source that does not begin again.
+    ///
+    /// # Errors
+    /// [`CameraError`] when no frame can be had; the source is of no use any more and is opened
+    /// anew.
+    fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, CameraError>;
+
+    /// For how long each frame stands; `None` for a camera, which keeps its own pace.
+    fn pace(&self) -> Option<Duration>;
+}
+
+/// What became of the camera; told once per change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// No frames any more, or none from the beginning.
+    Lost {
+        /// What is wrong with it, as an event says it.
+        state: event::Camera,
+        /// Why, in words.
+        why: String,
+    },
+    /// Frames again after it was lost.
+    Back,
+    /// A folder or clip without `loop` is through; the thread ends.
+    Ended,
+}
+
+/// Why a camera, folder or clip gives no frames.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// The device node does not exist.
+    #[error("there is no camera {device}: {found}")]
+    Missing {
+        /// The node that was wanted.
+        device: PathBuf,
+        /// Which cameras there are, and what to do.
+        found: String,
+    },
+    /// The device node is there, but something with it failed.
+    #[error("cannot {doing} the camera {device}: {source}{advice}")]
+    Device {
+        /// The node.
+        device: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+        /// What may help; begins with its own punctuation.
+        advice: &'static str,
+    },
+    /// The device node belongs to something that gives no pictures.
+    #[error("{device} is not a camera that streams: {found}")]
+    NotACamera {
+        /// The node.
+        device: PathBuf,
+        /// Which cameras there are, and what to do.
+        found: String,
+    },
+    /// The camera has none of the formats that are understood.
+    #[error("the camera {device} offers {offered}, but YUYV, MJPG or GREY is needed")]
+    Format {
+        /// The node.
+        device: PathBuf,
+        /// The formats that it has.
+        offered: String,
+    },
+    /// It stopped giving frames.
+    #[error("{what} gave no frame for {seconds} seconds")]
+    Silent {
+        /// Which camera or clip.
+        what: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// It gives frames, but none can be decoded.
+    #[error(
+        "{frames} frames in a row from the camera {device} cannot be decoded; the last: {last}"
+    )]
+    Garbage {
+        /// The node.
+        device: PathBuf,
+        /// How many.
+        frames: u32,
+        /// Why the last one was refused.
+        last: String,
+    },
+    /// The driver's library gave up.
+    #[error("the camera's driver failed: {0}")]
+    Driver(String),
+    /// The folder can't be listed.
+    #[error("cannot read the folder of pictures {folder}: {source}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The folder has no picture at all.
+    #[error(
+        "the folder {0} has no pictures: it needs files named .jpg, .jpeg, .png, .webp or .bmp"
+    )]
+    NoPictures(PathBuf),
+    /// None of the folder's pictures can be decoded.
+    #[error("none of the {count} pictures in the folder {folder} can be read; the last: {last}")]
+    OnlyBadPictures {
+        /// The folder.
+        folder: PathBuf,
+        /// How many were tried.
+        count: usize,
+        /// Which was the last, and why it was refused.
+        last: String,
+    },
+    /// The clip is not there.
+    #[error("cannot read the clip {clip}: {source}")]
+    NoClip {
+        /// The file.
+        clip: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The program that decodes clips can't be started.
+    #[error(
+        "cannot start {program} to read the clip {clip}: {source}; install it (`apt install ffmpeg`)"
+    )]
+    NoDecoder {
+        /// The program.
+        program: PathBuf,
+        /// The clip.
+        clip: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// ffmpeg finds no video in the file, or broke off.
+    #[error("the clip {clip} is not a video that ffmpeg can read: {detail}")]
+    NotAVideo {
+        /// The file.
+        clip: PathBuf,
+        /// What ffmpeg said.
+        detail: String,
+    },
+}
+
+impl CameraError {
+    /// The same as an event has it.
+    pub fn state(&self) -> event::Camera {
+        match self {
+            Self::Silent { .. } => event::Camera::Frozen,
+            Self::Garbage { .. } | Self::OnlyBadPictures { .. } | Self::NotAVideo { .. } => {
+                event::Camera::Garbage
+            }
+            _ => event::Camera::Missing,
+        }
+    }
+}
+
+/// Opens the source that `camera` names.
+///
+/// # Errors
+/// [`CameraError`] when it is missing, is something else, or has no frame to give.
+pub fn open(camera: &config::Camera) -> Result<Box<dyn FrameSource>, CameraError> {
+    Ok(match &camera.source {
+        Source::V4l2(device) => Box::new(v4l2::V4l2::open(device, camera)?),
+        Source::Folder(folder) => Box::new(folder::Folder::open(folder, camera)?),
+        Source::Clip(clip) => Box::new(clip::Clip::open(clip, camera)?),
+    })
+}
+
+/// Starts the camera's thread: frames go into `frames` until `stop` is set or the source is
+/// through, then `frames` is closed. `report` is told of changes, on that thread.
+///
+/// # Errors
+/// When the operating system has no thread to give.
+pub fn spawn(
+    camera: config::Camera,
+    frames: Latest<Captured>,
+    stop: Stop,
+    report: impl FnMut(Change) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("camera".into())
+        .spawn(move || watch::watch(&camera, || open(&camera), &frames, &stop, report))
+}

@@ -1,0 +1,295 @@
+//! The loop around a source: pace, hand over, and open again after a failure.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::{CameraError, Captured, Change, FrameSource};
+use crate::config::{self, Source};
+use crate::mailbox::Latest;
+use crate::stop::Stop;
+
+/// How often a device that vanished is looked for, whatever the wait has grown to.
+const LOOK_FOR: Duration = Duration::from_secs(1);
+
+/// Why playing a source ended without an error.
+enum End {
+    Stopped,
+    Through,
+}
+
+/// Plays what `open` gives into `frames` until `stop` or the end of the source.
+pub(super) fn watch(
+    camera: &config::Camera,
+    open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError>,
+    frames: &Latest<Captured>,
+    stop: &Stop,
+    mut report: impl FnMut(Change),
+) {
+    // Whatever ends this thread, vision must not wait for frames that never come.
+    let _closing = Closing(frames);
+    let first = Duration::from_secs_f64(camera.retry_s);
+    let longest = Duration::from_secs_f64(camera.retry_max_s);
+    let mut wait = first;
+    let mut player = Player {
+        every_frame: camera.every_frame,
+        frames,
+        stop,
+        began: Instant::now(),
+        at: Duration::ZERO,
+        lost: false,
+    };
+    loop {
+        let opened = Instant::now();
+        // The camera's library panics on some answers of some drivers; that is a camera lost, not
+        // a terminal lost.
+        let end = catch_unwind(AssertUnwindSafe(|| player.play(&open, &mut report)))
+            .unwrap_or_else(|panic| Err(CameraError::Driver(words_of(&*panic))));
+        let error = match end {
+            Ok(End::Stopped) => return,
+            Ok(End::Through) => {
+                tracing::info!(camera = %camera.source, "the camera's pictures are through");
+                report(Change::Ended);
+                return;
+            }
+            Err(error) => error,
+        };
+        if player.lost {
+            tracing::debug!(camera = %camera.source, %error, "the camera is still lost");
+        } else {
+            player.lost = true;
+            tracing::warn!(camera = %camera.source, %error, "the camera is lost; it is tried again until it is back");
+            report(Change::Lost {
+                state: error.state(),
+                why: error.to_string(),
+            });
+        }
+        // A camera that comes and goes must not fill the outbox with its story.
+        if opened.elapsed() >= longest {
+            wait = first;
+        }
+        if pause(&camera.source, wait, stop) {
+            return;
+        }
+        wait = (wait * 2).min(longest);
+    }
+}
+
+struct Player<'a> {
+    every_frame: bool,
+    frames: &'a Latest<Captured>,
+    stop: &'a Stop,
+    began: Instant,
+    at: Duration,
+    lost: bool,
+}
+
+impl Player<'_> {
+    fn play(
+        &mut self,
+        open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError>,
+        report: &mut impl FnMut(Change),
+    ) -> Result<End, CameraError> {
+        let mut source = open()?;
+        let mut due = Instant::now();
+        while !self.stop.is_set() {
+            let Some(frame) = source.next_frame()? else {
+                return Ok(End::Through);
+            };
+            if self.lost {
+                self.lost = false;
+                tracing::info!("the camera is back");
+                report(Change::Back);
+            }
+            match source.pace() {
+                Some(pace) if self.every_frame => {
+                    let at = self.at;
+                    if !self.frames.put_when_empty(Captured { frame, at }) {
+                        return Ok(End::Stopped);
+                    }
+                    self.at += pace;
+                }
+                pace => {
+                    if let Some(pace) = pace {
+                        let now = Instant::now();
+                        if self.stop.wait(due.saturating_duration_since(now)) {
+                            return Ok(End::Stopped);
+                        }
+                        due = due.max(now) + pace;
+                    }
+                    self.at = self.began.elapsed();
+                    self.frames.put(Captured { frame, at: self.at });
+                }
+            }
+        }
+        Ok(End::Stopped)
+    }
+}
+
+/// Waits for `time`, or until a path that was not there appears; says whether the end was asked
+/// for.
+fn pause(source: &Source, time: Duration, stop: &Stop) -> bool {
+    let (Source::V4l2(path) | Source::Folder(path) | Source::Clip(path)) = source;
+    let was_there = path.exists();
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || (!was_there && path.exists()) {
+            return stop.is_set();
+        }
+        if stop.wait(left.min(LOOK_FOR)) {
+            return true;
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no reason given".to_owned())
+}
+
+struct Closing<'a>(&'a Latest<Captured>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use limen_face::Frame;
+
+    use super::*;
+
+    /// What a source does next.
+    enum Act {
+        Give,
+        Fail,
+        Panic,
+    }
+
+    struct Script {
+        acts: VecDeque<Act>,
+        pace: Option<Duration>,
+    }
+
+    impl FrameSource for Script {
+        fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, CameraError> {
+            match self.acts.pop_front() {
+                Some(Act::Give) => Ok(Some(Arc::new(
+                    Frame::from_rgb8(1, 1, vec![0; 3])
+                        .map_err(|e| CameraError::Driver(e.to_string()))?,
+                ))),
+                Some(Act::Fail) => Err(CameraError::Driver("it fell down".into())),
+                Some(Act::Panic) => panic!("the driver tripped"),
+                None => Ok(None),
+            }
+        }
+
+        fn pace(&self) -> Option<Duration> {
+            self.pace
+        }
+    }
+
+    fn settings(every_frame: bool) -> config::Camera {
+        config::Camera {
+            source: Source::Folder("/".into()),
+            every_frame,
+            retry_s: 0.01,
+            retry_max_s: 0.02,
+            ..config::Camera::default()
+        }
+    }
+
+    /// Runs scripts one after the other, a new one at each opening, to the end; gives the times
+    /// of the frames and what was reported.
+    fn run(scripts: Vec<Vec<Act>>, every_frame: bool) -> (Vec<Duration>, Vec<Change>) {
+        let frames = Latest::new();
+        let taker = std::thread::spawn({
+            let frames: Latest<Captured> = frames.clone();
+            move || std::iter::from_fn(|| frames.take()).map(|c| c.at).collect()
+        });
+        let scripts = Cell::new(VecDeque::from(scripts));
+        let open = || -> Result<Box<dyn FrameSource>, CameraError> {
+            let mut left = scripts.take();
+            let next = left
+                .pop_front()
+                .ok_or(CameraError::Driver("no script".into()));
+            scripts.set(left);
+            Ok(Box::new(Script {
+                acts: next?.into(),
+                pace: every_frame.then_some(Duration::from_millis(100)),
+            }))
+        };
+        let mut changes = Vec::new();
+        watch(&settings(every_frame), open, &frames, &Stop::new(), |c| {
+            changes.push(c)
+        });
+        (taker.join().unwrap(), changes)
+    }
+
+    fn lost(why: &str) -> Change {
+        Change::Lost {
+            state: limen_wire::event::Camera::Missing,
+            why: format!("the camera's driver failed: {why}"),
+        }
+    }
+
+    #[test]
+    fn a_camera_that_fails_is_reported_once_and_opened_until_it_is_back() {
+        let scripts = vec![
+            vec![Act::Give, Act::Fail],
+            vec![Act::Fail],
+            vec![Act::Panic],
+            vec![Act::Give, Act::Give],
+        ];
+        let (_, changes) = run(scripts, false);
+        assert_eq!(changes, [lost("it fell down"), Change::Back, Change::Ended]);
+    }
+
+    #[test]
+    fn a_panic_in_the_driver_is_a_camera_lost() {
+        let (_, changes) = run(vec![vec![Act::Panic], vec![Act::Give]], false);
+        assert_eq!(
+            changes,
+            [lost("the driver tripped"), Change::Back, Change::Ended]
+        );
+    }
+
+    #[test]
+    fn where_every_frame_is_looked_at_none_is_lost_and_time_is_the_frames() {
+        let (times, changes) = run(vec![(0..50).map(|_| Act::Give).collect()], true);
+        let wanted: Vec<_> = (0..50).map(|n| Duration::from_millis(100 * n)).collect();
+        assert_eq!(times, wanted);
+        assert_eq!(changes, [Change::Ended]);
+    }
+
+    #[test]
+    fn time_goes_on_over_a_new_opening() {
+        let scripts = vec![vec![Act::Give, Act::Give, Act::Fail], vec![Act::Give]];
+        let (times, _) = run(scripts, true);
+        assert_eq!(times, [0, 100, 200].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn the_end_that_is_asked_for_ends_a_long_wait() {
+        let camera = config::Camera {
+            retry_s: 3600.0,
+            retry_max_s: 3600.0,
+            ..settings(false)
+        };
+        let (stop, frames) = (Stop::new(), Latest::new());
+        let asks = stop.clone();
+        let open = || Err(CameraError::Driver("there is none".into()));
+        watch(&camera, open, &frames, &stop, move |_| asks.set());
+        assert!(frames.take().is_none());
+    }
+}
