@@ -35,3 +35,4 @@ pub mod feedback;
 pub mod gate;
 pub mod mailbox;
 pub mod stop;
+pub mod vision;

@@ -1,0 +1,185 @@
+//! A terminal's seeing half with everything real but the outbox, which is a list here.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use limen_daemon::camera::{self, Change};
+use limen_daemon::config::{self, Source};
+use limen_daemon::feedback::{Feedback, Red};
+use limen_daemon::gate::{Durable, Punches, Refused};
+use limen_daemon::mailbox::Latest;
+use limen_daemon::stop::Stop;
+use limen_daemon::vision::{self, Eyes, GallerySlot};
+use limen_face::{Calibration, Frame, Gallery, Models, Template, only_face};
+use limen_wire::event::{Punch, Rejection};
+use uuid::Uuid;
+
+pub(crate) const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+
+/// The models, loaded once for all tests of this process.
+pub(crate) fn models() -> Arc<Models> {
+    static MODELS_ONCE: OnceLock<Arc<Models>> = OnceLock::new();
+    Arc::clone(MODELS_ONCE.get_or_init(|| Arc::new(Models::load(Path::new(MODELS)).unwrap())))
+}
+
+/// A template of photos that show one face each.
+pub(crate) fn template(photos: &[Frame]) -> Template {
+    let models = models();
+    let embeddings: Vec<_> = photos
+        .iter()
+        .map(|photo| {
+            let faces = models.detect(photo).unwrap();
+            models
+                .embed(photo, only_face(&faces, photo).unwrap())
+                .unwrap()
+        })
+        .collect();
+    Template::from_photos(&embeddings).unwrap()
+}
+
+/// What the person at the door was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Light {
+    Green(Uuid, u64),
+    Again(Uuid),
+    Red(Rejection),
+    NotRecorded,
+    OneAtATime,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) punches: Vec<Punch>,
+    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) lights: Vec<Light>,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Seen {
+    pub(crate) fn people(&self) -> Vec<Uuid> {
+        self.punches.iter().map(|punch| punch.person).collect()
+    }
+}
+
+/// A door, who is enrolled there, and what it keeps.
+pub(crate) struct Door {
+    people: Vec<(Uuid, Template)>,
+    gate: config::Gate,
+    kept: Arc<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    punches: Mutex<Vec<Punch>>,
+    rejected: Mutex<Vec<Rejection>>,
+    lights: Mutex<Vec<Light>>,
+    refusals_left: Mutex<u32>,
+}
+
+impl Door {
+    pub(crate) fn new(people: Vec<(Uuid, Template)>) -> Self {
+        Self {
+            people,
+            gate: config::Gate {
+                fpir: 0.01,
+                ..config::Gate::default()
+            },
+            kept: Arc::default(),
+        }
+    }
+
+    pub(crate) fn with(mut self, gate: config::Gate) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// The first punches can't be recorded.
+    pub(crate) fn full_for(self, punches: u32) -> Self {
+        *self.kept.refusals_left.lock().unwrap() = punches;
+        self
+    }
+
+    /// Shows every picture of a folder for `dwell_ms`, in frame time.
+    pub(crate) fn watch(self, folder: &Path, fps: f64, dwell_ms: u64) -> Seen {
+        self.camera(config::Camera {
+            source: Source::Folder(folder.into()),
+            fps,
+            dwell_ms,
+            looping: false,
+            every_frame: true,
+            ..config::Camera::default()
+        })
+    }
+
+    /// Looks at all that the camera has to show.
+    pub(crate) fn camera(self, camera: config::Camera) -> Seen {
+        let frames = Latest::new();
+        let changes = Arc::new(Mutex::new(Vec::new()));
+        let report = Arc::clone(&changes);
+        let camera = camera::spawn(camera, frames.clone(), Stop::new(), move |change| {
+            report.lock().unwrap().push(change);
+        })
+        .unwrap();
+        let calibration = Calibration::load(Path::new(MODELS)).unwrap();
+        let eyes = Eyes {
+            models: models(),
+            gallery: Arc::new(GallerySlot::new(Gallery::new(self.people, calibration))),
+            punches: self.kept.clone(),
+            feedback: self.kept.clone(),
+            gate: self.gate,
+        };
+        vision::spawn(eyes, frames).unwrap().join().unwrap();
+        camera.join().unwrap();
+        let take = |list: &Mutex<Vec<Change>>| std::mem::take(&mut *list.lock().unwrap());
+        Seen {
+            punches: std::mem::take(&mut *self.kept.punches.lock().unwrap()),
+            rejected: std::mem::take(&mut *self.kept.rejected.lock().unwrap()),
+            lights: std::mem::take(&mut *self.kept.lights.lock().unwrap()),
+            changes: take(&changes),
+        }
+    }
+}
+
+impl Punches for Kept {
+    fn punch(&self, punch: Punch) -> Result<Durable, Refused> {
+        let mut left = self.refusals_left.lock().unwrap();
+        if *left > 0 {
+            *left -= 1;
+            return Err(Refused("the disk is full".into()));
+        }
+        let mut punches = self.punches.lock().unwrap();
+        punches.push(punch);
+        Ok(Durable {
+            seq: punches.len() as u64,
+        })
+    }
+
+    fn rejected(&self, why: Rejection) {
+        self.rejected.lock().unwrap().push(why);
+    }
+}
+
+impl Feedback for Kept {
+    fn green(&self, person: Uuid, durable: Durable) {
+        self.lights
+            .lock()
+            .unwrap()
+            .push(Light::Green(person, durable.seq));
+    }
+
+    fn again(&self, person: Uuid) {
+        self.lights.lock().unwrap().push(Light::Again(person));
+    }
+
+    fn red(&self, why: Red<'_>) {
+        self.lights.lock().unwrap().push(match why {
+            Red::Rejected(why) => Light::Red(why),
+            Red::NotRecorded(_) => Light::NotRecorded,
+        });
+    }
+
+    fn one_at_a_time(&self) {
+        self.lights.lock().unwrap().push(Light::OneAtATime);
+    }
+}

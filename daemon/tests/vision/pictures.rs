@@ -1,0 +1,100 @@
+//! Pictures for a folder that stands in for a camera, made from the bundled ones.
+
+use std::fs;
+use std::path::Path;
+
+use limen_face::{Frame, only_face};
+use tempfile::TempDir;
+
+use super::door::{MODELS, models};
+
+/// Side of [`portrait`] in pixels.
+const SIDE: u32 = 400;
+
+/// One of the project's own pictures.
+pub(crate) fn bundled(name: &str) -> Frame {
+    let file = Path::new(MODELS).join("pictures").join(name);
+    Frame::decode(&fs::read(file).unwrap()).unwrap()
+}
+
+/// A picture of an empty room.
+pub(crate) fn nobody() -> Frame {
+    Frame::from_rgb8(64, 64, vec![90; 64 * 64 * 3]).unwrap()
+}
+
+/// A bundled picture cut and scaled so that its face lies where every other portrait's does.
+pub(crate) fn portrait(name: &str) -> Frame {
+    let picture = bundled(name);
+    let faces = models().detect(&picture).unwrap();
+    let face = only_face(&faces, &picture).unwrap().bounds;
+    let side = 2.0 * face.width();
+    let (left, top) = (
+        (face.left + face.right - side) / 2.0,
+        (face.top + face.bottom - side) / 2.0,
+    );
+    let pixel = |x: u32, y: u32| {
+        let x = left + (x as f32 + 0.5) / SIDE as f32 * side;
+        let y = top + (y as f32 + 0.5) / SIDE as f32 * side;
+        let x = x.clamp(0.0, picture.width() as f32 - 1.0) as usize;
+        let y = y.clamp(0.0, picture.height() as f32 - 1.0) as usize;
+        let at = 3 * (y * picture.width() as usize + x);
+        [
+            picture.rgb()[at],
+            picture.rgb()[at + 1],
+            picture.rgb()[at + 2],
+        ]
+    };
+    let rgb = (0..SIDE)
+        .flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y)))
+        .collect();
+    Frame::from_rgb8(SIDE, SIDE, rgb).unwrap()
+}
+
+/// Two pictures of one height side by side.
+pub(crate) fn beside(left: Frame, right: Frame) -> Frame {
+    let row = |frame: &Frame| 3 * frame.width() as usize;
+    let rows = left
+        .rgb()
+        .chunks(row(&left))
+        .zip(right.rgb().chunks(row(&right)));
+    let rgb = rows.flat_map(|(a, b)| [a, b].concat()).collect();
+    Frame::from_rgb8(left.width() + right.width(), left.height(), rgb).unwrap()
+}
+
+/// A folder with these pictures, in this order.
+pub(crate) fn folder(pictures: &[Frame]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (n, picture) in pictures.iter().enumerate() {
+        fs::write(folder.path().join(format!("{n:03}.bmp")), bmp(picture)).unwrap();
+    }
+    folder
+}
+
+/// The simplest picture file there is, which needs no encoder: 24-bit BMP, from the bottom up.
+pub(crate) fn bmp(picture: &Frame) -> Vec<u8> {
+    let (width, height) = (picture.width(), picture.height());
+    let row = (3 * width).next_multiple_of(4);
+    let mut file = b"BM".to_vec();
+    for number in [
+        54 + row * height,
+        0,
+        54,
+        40,
+        width,
+        height,
+        1 | 24 << 16,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ] {
+        file.extend(number.to_le_bytes());
+    }
+    for line in picture.rgb().chunks(3 * width as usize).rev() {
+        file.extend(line.chunks(3).flat_map(|p| [p[2], p[1], p[0]]));
+        file.extend(std::iter::repeat_n(0, (row - 3 * width) as usize));
+    }
+    file
+}
