@@ -104,6 +104,7 @@ async fn every_bad_file_of_the_collection_is_answered_in_words() {
     let server = Server::configured(&config);
     server.employer("Ada", &bundled("obama.jpg"), true).await;
     let token = server.token("Ada").await;
+    let before = server.peak_mib();
     let mut found = Vec::new();
     files(&place.join("badfiles"), &mut found);
     found.sort();
@@ -155,7 +156,15 @@ async fn every_bad_file_of_the_collection_is_answered_in_words() {
         *counts.entry(login.status.as_u16()).or_default() += 1;
         *counts.entry(enrolled.status.as_u16()).or_default() += 1;
     }
-    eprintln!("{} bad files, statuses {counts:?}", found.len());
+    let peak = server.peak_mib();
+    eprintln!(
+        "{} bad files, statuses {counts:?}, {before} MiB before, {peak} MiB at most",
+        found.len()
+    );
+    assert!(
+        peak - before < 256,
+        "a request takes 256 MiB at most, not {peak} - {before}"
+    );
     assert_eq!(server.get("/healthz", None).await.status, 200);
     assert!(!server.log().contains("panicked"));
     let errors: Vec<String> = server
