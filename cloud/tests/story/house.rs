@@ -1,0 +1,314 @@
+//! A fresh installation for one test: a cloud, an owner, people, a claimed terminal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::process::{PATIENCE, Program};
+
+const PASSWORD: &str = "a threshold of stone";
+
+/// A cloud with an owner who is logged in.
+pub struct House {
+    pub folder: TempDir,
+    pub cloud: Option<Program>,
+    pub http: String,
+    /// Name to id.
+    pub people: BTreeMap<&'static str, String>,
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    token: String,
+}
+
+/// The repository's own pictures and models.
+pub fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
+pub fn picture(name: &str) -> PathBuf {
+    models().join("pictures").join(name)
+}
+
+fn cloud_program() -> PathBuf {
+    env!("CARGO_BIN_EXE_limen-cloud").into()
+}
+
+/// The terminal's program lies beside the cloud's, built by the same command.
+fn daemon_program() -> PathBuf {
+    let beside = cloud_program().with_file_name("limen-daemon");
+    let program = std::env::var_os("LIMEN_DAEMON").map_or(beside, PathBuf::from);
+    assert!(
+        program.exists(),
+        "there is no {}: build it by `cargo build -p limen-daemon`, or name it in LIMEN_DAEMON",
+        program.display()
+    );
+    program
+}
+
+/// A free port that the kernel doesn't hand out to clients, so that a restarted server gets it again.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 9_000).unwrap();
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + first + step % 3_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl House {
+    /// A cloud on ports of its own, with `extra` in its configuration, and an owner.
+    pub fn new(extra: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let config = format!(
+            "bcrypt_cost = 4\nrepunch_s = 0\nzoo = {:?}\n{extra}\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
+             [mqtt]\nlisten = \"127.0.0.1:{}\"\n[metrics]\nlisten = \"127.0.0.1:{}\"\n",
+            models(),
+            free_port(),
+            free_port()
+        );
+        fs::write(folder.path().join("cloud.toml"), config).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut house = Self {
+            folder,
+            cloud: None,
+            http: format!("http://127.0.0.1:{port}"),
+            people: BTreeMap::new(),
+            runtime,
+            client: Client::new(),
+            token: String::new(),
+        };
+        house.start_cloud();
+        let link = fs::read_to_string(house.data().join("setup-link")).unwrap();
+        let token = link.trim().rsplit_once("token=").unwrap().1.to_owned();
+        let owner = json!({"token": token, "username": "Ada", "email": "ada@example.org",
+                           "password": PASSWORD});
+        house.call(Method::POST, "/api/v1/setup", Some(&owner));
+        let form = [("email", "ada@example.org"), ("password", PASSWORD)];
+        let sent = house
+            .client
+            .post(format!("{}/login/password", house.http))
+            .form(&form)
+            .send();
+        let answer = house
+            .runtime
+            .block_on(async { sent.await?.json::<Value>().await });
+        house.token = answer.unwrap()["access_token"].as_str().unwrap().to_owned();
+        house
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("cloud")
+    }
+
+    pub fn start_cloud(&mut self) {
+        let mut command = Command::new(cloud_program());
+        command
+            .args(["run", "--config"])
+            .arg(self.folder.path().join("cloud.toml"))
+            .arg("--data")
+            .arg(self.data());
+        let cloud = Program::start("limen-cloud", &mut command);
+        cloud.await_line("limen-cloud is ready");
+        self.cloud = Some(cloud);
+    }
+
+    /// Asks the cloud as its owner; anything but a success fails the test in the cloud's words.
+    pub fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let mut request = self.client.request(method, format!("{}{path}", self.http));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answer(request, path)
+    }
+
+    fn answer(&self, request: reqwest::RequestBuilder, path: &str) -> Value {
+        let (status, text) = self
+            .runtime
+            .block_on(async {
+                let answer = request.send().await?;
+                Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
+            })
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(status.is_success(), "{path}: {status} {text}");
+        if status == StatusCode::NO_CONTENT || text.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"))
+    }
+
+    /// Adds a person with these photographs, at 20.00 an hour.
+    pub fn enrol(&mut self, name: &'static str, photos: &[PathBuf]) {
+        let mut form = Form::new()
+            .text("username", name)
+            .text("email", format!("{}@example.org", name.to_lowercase()))
+            .text("password", PASSWORD)
+            .text("hourly_rate", "20.00");
+        for photo in photos {
+            let part = Part::bytes(fs::read(photo).unwrap()).file_name("photo");
+            form = form.part("image", part);
+        }
+        let request = self
+            .client
+            .post(format!("{}/api/v1/employees", self.http))
+            .bearer_auth(&self.token)
+            .multipart(form);
+        let answer = self.answer(request, "/api/v1/employees");
+        self.people
+            .insert(name, answer["id"].as_str().unwrap().to_owned());
+    }
+
+    /// What the page shows now.
+    pub fn live(&self) -> Value {
+        self.call(Method::GET, "/api/v1/live", None)
+    }
+
+    /// Waits until the newest punch on the page is another one than `before`, and gives its id.
+    pub fn await_other_punch(&self, before: &str) -> String {
+        let events = format!("{}/api/v1/live/events", self.http);
+        let request = self.client.get(events).bearer_auth(&self.token);
+        let heard = async {
+            let mut stream = request.send().await?.error_for_status()?;
+            let mut text = String::new();
+            while let Some(chunk) = stream.chunk().await? {
+                text.push_str(&String::from_utf8_lossy(&chunk));
+                while let Some((event, rest)) = text.split_once("\n\n") {
+                    let data = event.lines().find_map(|line| line.strip_prefix("data:"));
+                    let snapshot: Value = serde_json::from_str(data.unwrap_or("null")).unwrap();
+                    let newest = snapshot["punches"][0]["id"].as_str().unwrap_or("");
+                    if !newest.is_empty() && newest != before {
+                        return Ok(newest.to_owned());
+                    }
+                    text = rest.to_owned();
+                }
+            }
+            Ok::<_, reqwest::Error>(String::new())
+        };
+        let newest = self
+            .runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, heard).await })
+            .expect("no other punch reached the page")
+            .unwrap_or_else(|error| panic!("the live feed broke: {error}"));
+        assert!(
+            !newest.is_empty(),
+            "the live feed ended without another punch"
+        );
+        newest
+    }
+
+    /// A terminal with this camera, claimed.
+    pub fn claim(&self, name: &str, camera: &str, mqtt: &str) -> Terminal {
+        let folder = self.folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        let config = format!(
+            "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\nmin_face_px = 40\naway_s = 0.0\n\
+             repunch_s = 0.0\n[clock]\ntrust = \"system\"\n[cloud]\nmqtt = \"{mqtt}\"\n\
+             [log]\nformat = \"json\"\n",
+            models()
+        );
+        let config_file = folder.join("terminal.toml");
+        fs::write(&config_file, config).unwrap();
+        let words =
+            self.call(Method::POST, "/api/v1/claims", Some(&json!({"name": name})))["words"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+        let claimed = Command::new(daemon_program())
+            .args(["claim", "--config"])
+            .arg(&config_file)
+            .args(["--cloud", &self.http, "--words", &words])
+            .output()
+            .unwrap();
+        assert!(
+            claimed.status.success(),
+            "the claim failed: {}",
+            String::from_utf8_lossy(&claimed.stderr)
+        );
+        Terminal {
+            config: config_file,
+        }
+    }
+}
+
+/// A claimed terminal.
+pub struct Terminal {
+    config: PathBuf,
+}
+
+impl Terminal {
+    /// Puts another line into its configuration.
+    pub fn configure(&self, line: &str, other: &str) {
+        let config = fs::read_to_string(&self.config).unwrap();
+        assert!(config.contains(line), "no `{line}` in {config}");
+        fs::write(&self.config, config.replace(line, other)).unwrap();
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.config.with_file_name("data").join("terminal.db")
+    }
+
+    /// Runs until it is ended, or, with `--until-end`, until its pictures are through and all is acknowledged.
+    pub fn run(&self, more: &[&str]) -> Program {
+        let mut command = Command::new(daemon_program());
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(&self.config)
+            .args(more);
+        Program::start("limen-daemon", &mut command)
+    }
+}
+
+/// A folder with these pictures in this order, and an empty room after each.
+pub fn scene(folder: &Path, pictures: &[PathBuf]) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    for (number, from) in pictures.iter().enumerate() {
+        let kind = from.extension().unwrap().to_str().unwrap();
+        fs::copy(from, folder.join(format!("{number:03}-a.{kind}"))).unwrap();
+        fs::write(folder.join(format!("{number:03}-b.bmp")), empty_room()).unwrap();
+    }
+    folder.to_owned()
+}
+
+/// A grey picture of 64×64 as a Windows bitmap: a 54-byte head, then 24 bits a pixel.
+fn empty_room() -> Vec<u8> {
+    let (side, pixels) = (64_u32, 64 * 64 * 3_u32);
+    let mut file = b"BM".to_vec();
+    for word in [
+        54 + pixels,
+        0,
+        54,
+        40,
+        side,
+        side,
+        1 | 24 << 16,
+        0,
+        pixels,
+        2835,
+        2835,
+        0,
+        0,
+    ] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(std::iter::repeat_n(128, pixels as usize));
+    file
+}

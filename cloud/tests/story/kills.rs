@@ -1,0 +1,108 @@
+//! `kill -9` at random: nothing that was shown green is lost, nothing is doubled, all is in order.
+
+use std::collections::BTreeSet;
+
+use super::house::{House, Terminal, picture, scene};
+use super::ledger;
+use super::process::Program;
+
+/// Rounds of a kill test.
+pub fn rounds() -> usize {
+    std::env::var("LIMEN_KILLS").map_or(20, |rounds| rounds.parse().unwrap())
+}
+
+/// A house in which two people go in and out before one camera without a pause.
+pub fn busy(extra: &str, mqtt: &str) -> (House, Terminal) {
+    let mut house = House::new(extra);
+    house.enrol("Barack", &[picture("obama2.jpg"), picture("obama3.jpg")]);
+    house.enrol("Joe", &[picture("biden.jpg")]);
+    let pictures = scene(
+        &house.folder.path().join("scene"),
+        &[picture("obama.jpg"), picture("biden.jpg")],
+    );
+    let camera = format!(
+        "source = \"folder:{}\"\nloop = true\nevery_frame = true",
+        pictures.display()
+    );
+    let terminal = house.claim("door", &camera, mqtt);
+    (house, terminal)
+}
+
+/// Lets everything still waiting come through: the terminal walks its pictures once and waits for the ack.
+pub fn settle(terminal: &Terminal, greens: &mut BTreeSet<u64>) {
+    terminal.configure("loop = true", "loop = false");
+    let mut daemon = terminal.run(&["--until-end"]);
+    let status = daemon.end();
+    assert!(status.success(), "{status}: {}", daemon.all());
+    greens.extend(ledger::greens(&daemon.lines("punch accepted")));
+}
+
+/// A moment between 0 and `most_ms` that no two rounds share; the seed is the process id, which nextest prints.
+pub fn moment(round: usize, most_ms: u64) {
+    let mut x = (u64::from(std::process::id()) << 20) + round as u64 + 1;
+    for _ in 0..4 {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    // A kill comes at no event: this is the randomness itself, nothing is awaited by it.
+    std::thread::park_timeout(std::time::Duration::from_millis(x % most_ms));
+}
+
+fn greens_of(daemon: &Program) -> BTreeSet<u64> {
+    ledger::greens(&daemon.lines("punch accepted"))
+}
+
+#[test]
+fn kill_the_terminal_between_append_and_ack() {
+    let (mut house, terminal) = busy("", "");
+    let mut greens = BTreeSet::new();
+    for round in 0..rounds() {
+        let mut daemon = terminal.run(&[]);
+        daemon.await_lines("punch accepted", 1);
+        moment(round, 400);
+        daemon.kill();
+        greens.extend(greens_of(&daemon));
+    }
+    settle(&terminal, &mut greens);
+    house.cloud.take().unwrap().terminate();
+    let events = ledger::check(
+        &terminal.database(),
+        &house.data().join("limen.db"),
+        &greens,
+    );
+    assert!(greens.len() >= rounds());
+    eprintln!(
+        "{events} events, {} green, {} kills",
+        greens.len(),
+        rounds()
+    );
+}
+
+#[test]
+fn kill_the_cloud_between_insert_and_ack() {
+    let (mut house, terminal) = busy("", "");
+    let mut daemon = terminal.run(&[]);
+    let mut before = String::new();
+    for round in 0..rounds() {
+        before = house.await_other_punch(&before);
+        moment(round, 300);
+        house.cloud.take().unwrap().kill();
+        house.start_cloud();
+    }
+    house.await_other_punch(&before);
+    daemon.terminate();
+    let mut greens = greens_of(&daemon);
+    settle(&terminal, &mut greens);
+    house.cloud.take().unwrap().terminate();
+    let events = ledger::check(
+        &terminal.database(),
+        &house.data().join("limen.db"),
+        &greens,
+    );
+    eprintln!(
+        "{events} events, {} green, {} kills",
+        greens.len(),
+        rounds()
+    );
+}

@@ -1,0 +1,79 @@
+//! A face at a camera becomes an hour in the payroll.
+
+use reqwest::Method;
+
+use super::house::{House, picture, scene};
+use super::ledger;
+
+#[test]
+fn a_face_at_a_camera_becomes_an_hour_in_the_payroll() {
+    let mut house = House::new("");
+    house.enrol("Barack", &[picture("obama2.jpg"), picture("obama3.jpg")]);
+    house.enrol("Joe", &[picture("biden.jpg")]);
+    let visitors = [
+        "obama.jpg",
+        "biden.jpg",
+        "astronaut.png",
+        "biden.jpg",
+        "obama.jpg",
+    ];
+    let pictures = scene(&house.folder.path().join("scene"), &visitors.map(picture));
+    let camera = format!(
+        "source = \"folder:{}\"\nloop = false\nevery_frame = true",
+        pictures.display()
+    );
+    let terminal = house.claim("door", &camera, "");
+
+    let mut daemon = terminal.run(&["--until-end"]);
+    let status = daemon.end();
+    assert!(status.success(), "{status}");
+
+    let live = house.live();
+    let names = |list: &str, key: &str| -> Vec<String> {
+        let rows = live[list].as_array().unwrap();
+        rows.iter()
+            .map(|row| row[key].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // The newest stands first.
+    assert_eq!(
+        names("punches", "name"),
+        ["Barack", "Joe", "Joe", "Barack"],
+        "{live}"
+    );
+    assert_eq!(
+        names("punches", "direction"),
+        ["out", "out", "in", "in"],
+        "{live}"
+    );
+    assert_eq!(
+        names("rejected", "why").len(),
+        1,
+        "the stranger is nobody's: {live}"
+    );
+    assert!(
+        live["people"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|person| person["in"] == false)
+    );
+
+    for person in house.people.values() {
+        let path = format!("/api/v1/people/{person}/timesheet");
+        let sheet = house.call(Method::GET, &path, None);
+        let sessions = sheet["sessions"].as_array().unwrap();
+        assert_eq!(sessions.len(), 1, "{sheet}");
+        assert!(sessions[0]["check_out"].is_string(), "{sheet}");
+        assert!(!sessions[0]["earnings"].is_null(), "{sheet}");
+    }
+
+    house.cloud.take().unwrap().terminate();
+    let greens = ledger::greens(&daemon.lines("punch accepted"));
+    assert_eq!(greens.len(), 4);
+    ledger::check(
+        &terminal.database(),
+        &house.data().join("limen.db"),
+        &greens,
+    );
+}
