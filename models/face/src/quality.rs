@@ -55,7 +55,7 @@ impl Default for Bar {
             face_width_px: 45.0,
             turn: 0.35,
             lean_degrees: 35.0,
-            sharpness: 6.0,
+            sharpness: 3.0,
         }
     }
 }
