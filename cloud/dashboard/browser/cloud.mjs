@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
+/** How long anything may take. */
+export const PATIENCE_MS = 60_000;
+
 /** The program: LIMEN_CLOUD says which, else the one that `cargo build` made. */
 function program() {
   const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
@@ -72,7 +75,8 @@ export class Cloud {
     const gone = (why) => ready.reject(new Error(`limen-cloud ended before it was ready (${why}):\n${heard.join("\n")}`));
     child.once("error", gone);
     child.once("exit", (status, signal) => gone(signal ?? `status ${status}`));
-    await ready.promise;
+    const late = setTimeout(() => gone(`nothing heard of it for ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+    await ready.promise.finally(() => clearTimeout(late));
     this.addresses = JSON.parse(await readFile(join(this.data, "addresses.json"), "utf8"));
     this.url = this.addresses.http;
     this.values["http.listen"] = new URL(this.url).host;

@@ -9,6 +9,7 @@ const USED = {
   "/api/v1/setup": ["post"],
   "/api/v1/claims": ["post"],
   "/api/v1/employees": ["post"],
+  "/api/v1/terminals/{id}": ["delete"],
 };
 
 /** Every `#/components/schemas/…` that is named in `part`. */

@@ -14,11 +14,10 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { Cloud, root } from "./cloud.mjs";
+import { Cloud, PATIENCE_MS, root } from "./cloud.mjs";
 import { types } from "./description.mjs";
 import { Terminal, program as daemon } from "./terminal.mjs";
 
-const PATIENCE_MS = 60_000;
 const OWNER = { name: "Threshold Ltd", email: "owner@example.com", password: "a long way to the door" };
 const EMPLOYEE = { name: "Barack Obama", email: "barack@example.com", password: "photographs of other days" };
 const SECOND = { name: "Joe Biden", email: "joe@example.com", password: "only one photograph here" };
@@ -103,6 +102,14 @@ const steps = {
     const policy = answer.headers.get("content-security-policy") ?? "";
     assert.match(policy, /default-src 'none'/);
     assert.doesNotMatch(policy, /unsafe|data:|\*/);
+  },
+
+  async "the program carries the page that its sources make"({ cloud }) {
+    for (const file of ["index.html", "assets/index.js", "assets/index.css"]) {
+      const held = await readFile(new URL(`../dist/${file}`, import.meta.url), "utf8");
+      const served = await (await fetch(`${cloud.url}/${file}`)).text();
+      assert.ok(served === held, `limen-cloud was built with another ${file}: cargo build -p limen-cloud`);
+    }
   },
 
   async "the page's types are what the cloud describes"({ cloud }) {
@@ -234,11 +241,30 @@ const steps = {
     assert.equal(await page.evaluate(() => window.neverReloaded), true);
   },
 
+  async "a terminal that is revoked is cut off"({ page, terminal }) {
+    if (!terminal) return "NOT SHOWN: LIMEN_DAEMON names no program";
+    const terminals = page.getByRole("region", { name: "Terminals" });
+    await terminals.getByText("● online").waitFor();
+    const before = terminal.heard.length;
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Revoke Front door" }).click();
+    await terminals.getByText("No terminal yet.").waitFor();
+    await terminal.says(/the line to the cloud is gone/, before);
+  },
+
   async "a log-out elsewhere closes the page"({ page }) {
     const other = await page.context().newPage();
     await other.goto(page.url());
     await other.getByRole("button", { name: "Log out" }).click();
     await page.getByRole("heading", { name: "Log in" }).waitFor();
+  },
+
+  async "an employee is told that the page is the employer's"({ page }) {
+    await page.getByLabel("E-mail").fill(EMPLOYEE.email);
+    await page.getByLabel("Password").fill(EMPLOYEE.password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").getByText("This page is for the employer.").waitFor();
+    assert.deepEqual(await page.context().cookies(), []);
   },
 };
 
@@ -246,6 +272,15 @@ const picture = process.env.LIMEN_PICTURE ?? join(tmpdir(), "limen-live.png");
 const story = { picture };
 const cloud = await Cloud.fresh({ registration: "open", bcrypt_cost: 4, currency: "EUR", zone: "Europe/Berlin" });
 let browser;
+
+/** Nothing is left behind, also where the test is ended from outside. */
+async function tidy() {
+  await browser?.close();
+  await story.terminal?.forget();
+  await cloud.forget();
+}
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void tidy().finally(() => process.exit(1)));
+
 try {
   await cloud.start();
   browser = await chromium.launch({
@@ -277,7 +312,5 @@ try {
   }
   if (!process.exitCode) console.error(`picture: ${picture}`);
 } finally {
-  await browser?.close();
-  await story.terminal?.forget();
-  await cloud.forget();
+  await tidy();
 }

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { root } from "./cloud.mjs";
+import { PATIENCE_MS, root } from "./cloud.mjs";
 
 /** The program, where it was named. */
 export const program = process.env.LIMEN_DAEMON;
@@ -46,6 +46,12 @@ export class Terminal {
     const child = spawn(program, ["run", "--config", this.config], { stdio: ["ignore", "ignore", "pipe"] });
     child.stderr.setEncoding("utf8").on("data", (text) => (this.#heard += text));
     this.#running = child;
+  }
+
+  /** Waits until it has logged that, after the first `from` characters of its log. */
+  async says(words, from) {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    while (!words.test(this.#heard.slice(from))) await once(this.#running.stderr, "data", { signal });
   }
 
   /** What it logged so far: for when something does not come. */

@@ -53,6 +53,7 @@ export const logIn = (body: Schemas["Credentials"]) => call<Schemas["Who"]>("POS
 export const logOut = () => call<null>("DELETE", "/api/v1/session");
 export const setUp = (body: Schemas["SetUp"]) => call<Schemas["Made"]>("POST", "/api/v1/setup", body);
 export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/api/v1/claims", body);
+export const revoke = (terminal: string) => call<null>("DELETE", `/api/v1/terminals/${encodeURIComponent(terminal)}`);
 export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
 
 /**
