@@ -1,6 +1,7 @@
 """The demo: a cloud, a terminal, two people who work, a stranger who is nobody."""
 
 import argparse
+import datetime
 import json
 import pathlib
 import secrets
@@ -181,6 +182,12 @@ def once(demo: Demo) -> dict:
     }
 
 
+def clock(instant: str) -> str:
+    """An instant as this machine's clock shows it."""
+    whole = datetime.datetime.fromisoformat(instant.split(".")[0].removesuffix("Z") + "+00:00")
+    return whole.astimezone().strftime("%H:%M:%S")
+
+
 def watch(demo: Demo) -> None:
     """Tells what happens at the door until somebody ends it."""
     known = set()
@@ -189,12 +196,12 @@ def watch(demo: Demo) -> None:
         for punch in reversed(live["punches"]):
             if punch["id"] not in known:
                 known.add(punch["id"])
-                say(f"  {punch['at']}  {punch['name']}: {punch['direction']}, at {punch['terminal_name']}")
+                say(f"  {clock(punch['at'])}  {punch['name']}: {punch['direction']}, at {punch['terminal_name']}")
         for one in reversed(live["rejected"]):
             mark = (one["at"], one["why"])
             if mark not in known:
                 known.add(mark)
-                say(f"  {one['at']}  nobody who is enrolled ({one['why']}), at {one['terminal_name']}")
+                say(f"  {clock(one['at'])}  nobody who is enrolled ({one['why']}), at {one['terminal_name']}")
         for program in demo.running:
             program.check()
         time.sleep(1)
