@@ -224,7 +224,7 @@ impl Zoo {
             return Err(unusable(format!("zoo.toml says {why} of {id:?}")));
         }
         let bytes = self.checked(entry)?;
-        Network::load(id, &bytes, input, &entry.input, outputs)
+        Network::load(id, bytes, input, &entry.input, outputs)
             .map_err(|error| unusable(format!("{error:#}")))
     }
 }

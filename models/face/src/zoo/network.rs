@@ -17,13 +17,15 @@ impl Network {
     /// Reads an ONNX file. Its outputs are given in the order of `outputs`, whatever their order in the file.
     pub(super) fn load(
         id: &'static str,
-        bytes: &[u8],
+        bytes: Vec<u8>,
         input: &str,
         shape: &[usize],
         outputs: &[&str],
     ) -> TractResult<Self> {
-        let plan = onnx()
-            .model_for_read(&mut Cursor::new(bytes))?
+        let read = onnx().model_for_read(&mut Cursor::new(&bytes))?;
+        // The file is as large as the weights, and optimising copies those once more.
+        drop(bytes);
+        let plan = read
             .with_inputs_by_name([input])?
             .with_outputs_by_name(outputs)?
             .with_input_fact(0, f32::fact(shape).into())?
