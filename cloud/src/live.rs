@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use limen_payroll::ReadAs;
+use limen_payroll::{Method, ReadAs};
 use limen_wire::event::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -80,7 +80,7 @@ pub struct PunchShown {
     pub terminal_name: String,
     /// How the person was known.
     #[schema(value_type = String, example = "face")]
-    pub method: limen_payroll::Method,
+    pub method: Method,
 }
 
 /// Somebody who was not let in.
@@ -163,7 +163,10 @@ fn punches(attendance: &Attendance, names: &BTreeMap<Uuid, &str>) -> Vec<PunchSh
                 name: (*people.get(&reading.person)?).to_owned(),
                 direction,
                 terminal: reading.terminal,
-                terminal_name: name_of(reading.terminal, names),
+                terminal_name: match reading.method {
+                    Method::Upload => "the cloud".to_owned(),
+                    _ => name_of(reading.terminal, names),
+                },
                 method: reading.method,
             })
         })
@@ -187,7 +190,7 @@ fn rejected(attendance: &Attendance, names: &BTreeMap<Uuid, &str>) -> Vec<Reject
     latest.collect()
 }
 
-/// The cloud's own terminal and those that were revoked are in no list of terminals.
+/// Those that were revoked are in no list of terminals.
 fn name_of(terminal: Option<Uuid>, names: &BTreeMap<Uuid, &str>) -> String {
     let name = terminal.map(|id| names.get(&id).copied().unwrap_or("no longer a terminal"));
     name.unwrap_or("correction").to_owned()

@@ -7,6 +7,7 @@ use limen_payroll::{Amend, Amendment, Clock, Direction, Method, Punch, PunchId, 
 use limen_wire::event::{self, Change, Event, What};
 use uuid::Uuid;
 
+use crate::store::AccountId;
 use crate::store::ledger::{self, Fact};
 
 /// What a tenant's facts say.
@@ -116,11 +117,16 @@ impl Read {
 
     /// Of facts that came at `since` or later: each person's from the first time on at which the person had
     /// been away for longer than `quiet`, so that no session could be going on. What was before makes no
-    /// difference to what is left.
+    /// difference to what is left. Beside it those who were never away for so long: theirs are left out, and
+    /// all of theirs are needed.
     ///
-    /// `None` where somebody was never away for so long, or a clock was not set: then all facts are needed.
+    /// `None` where a clock was not set: then everybody's facts are needed.
     #[must_use]
-    pub fn from_a_quiet_time(mut self, since: Timestamp, quiet: SignedDuration) -> Option<Self> {
+    pub fn from_a_quiet_time(
+        mut self,
+        since: Timestamp,
+        quiet: SignedDuration,
+    ) -> Option<(Self, Vec<AccountId>)> {
         if !self.clocks_were_set() {
             return None;
         }
@@ -129,6 +135,7 @@ impl Read {
             times.entry(punch.person).or_default().push(punch.at);
         }
         let mut begins = BTreeMap::new();
+        let mut restless = Vec::new();
         for (person, mut times) in times {
             times.sort_unstable();
             // Everything that happened since is here; of what came late from before, some is.
@@ -138,7 +145,12 @@ impl Read {
                 last = *at;
                 away > quiet
             });
-            begins.insert(person, begin?);
+            match begin {
+                Some(begin) => {
+                    begins.insert(person, begin);
+                }
+                None => restless.push(AccountId(person)),
+            }
         }
         self.punches.retain(|punch| {
             begins
@@ -148,7 +160,14 @@ impl Read {
         let kept: BTreeSet<PunchId> = self.punches.iter().map(|punch| punch.id).collect();
         self.amendments
             .retain(|amendment| kept.contains(&amendment.of));
-        Some(self)
+        Some((self, restless))
+    }
+
+    /// Takes in what somebody else's facts say.
+    pub fn join(&mut self, other: Self) {
+        self.punches.extend(other.punches);
+        self.amendments.extend(other.amendments);
+        self.marks.extend(other.marks);
     }
 }
 

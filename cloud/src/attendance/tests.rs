@@ -366,9 +366,10 @@ fn the_last_weeks_say_what_all_weeks_say() {
             .filter(|f| f.received >= since)
             .cloned()
             .collect();
-        let read = Read::of(&came, &[])
+        let (read, restless) = Read::of(&came, &[])
             .from_a_quiet_time(since, quiet)
             .unwrap();
+        assert_eq!(restless, []);
         let begin = read.punches.iter().map(|p| p.at).min().unwrap();
         let part = Attendance::conclude(
             all.tenant.clone(),
@@ -396,18 +397,16 @@ fn the_last_weeks_say_what_all_weeks_say() {
 }
 
 #[test]
-fn who_was_never_away_needs_all_facts() {
+fn who_was_never_away_is_named_and_a_clock_that_was_not_set_needs_all_facts() {
     let mut busy = book();
     for hour in 0..23 {
         busy = busy.punch(&format!("2026-06-01T{hour:02}:00Z"), Direction::Auto);
     }
     let since = at("2026-05-31T23:30Z");
     let quiet = SignedDuration::from_hours(16);
-    assert!(
-        Read::of(&busy.facts, &[])
-            .from_a_quiet_time(since, quiet)
-            .is_none()
-    );
+    let read = Read::of(&busy.facts, &[]).from_a_quiet_time(since, quiet);
+    let (read, restless) = read.unwrap();
+    assert_eq!((read.punches.len(), restless), (0, vec![ANNA]));
     let unset = book()
         .punch("1970-01-01T01:00Z", Direction::In)
         .last(|event| event.clock = Clock::Unsynced, "2026-06-01T06:01Z");

@@ -1,7 +1,9 @@
 //! Routes 14 and 15: checking in and out with a picture.
 
 use jiff::Timestamp;
-use limen_wire::event::Direction;
+use limen_wire::event::{Direction, Method, OutboxHead, What};
+use limen_wire::jws::{self, Expected};
+use limen_wire::topic::{Topic, Up};
 use reqwest::multipart::Form;
 use serde_json::json;
 
@@ -60,6 +62,8 @@ async fn in_and_out_with_ones_own_face() {
         (&live["punches"][0]["method"], &live["punches"][0]["name"]),
         (&json!("upload"), &json!("Bob"))
     );
+
+    assert_eq!(live["punches"][0]["terminal_name"], "the cloud");
 
     send(&server, IN, Some(&bobs), &biden)
         .await
@@ -194,4 +198,42 @@ async fn nobody_checks_in_as_somebody_else() {
         .get("/employee/attendance/history", Some(&bobs))
         .await;
     assert_eq!(history.body, json!([]));
+}
+
+/// The log can be verified without this program: each uploaded punch is an event of the terminal `api`, signed
+/// by its key, and holds the hash of the one before.
+#[tokio::test]
+async fn uploads_are_signed_events_in_a_chain() {
+    let (server, _, bobs) = ada_and_bob().await;
+    for path in [IN, OUT, IN] {
+        assert_eq!(
+            send(&server, path, Some(&bobs), &bundled("biden.jpg"))
+                .await
+                .status,
+            200
+        );
+    }
+    let past = Past::of(&server, "Ada").await;
+    let mut head = OutboxHead::start(past.outbox().await);
+    for (seq, compact) in (1..).zip(past.compacts()) {
+        let api = past.api();
+        let expected = Expected {
+            topic: Topic::up(api.terminal, Up::Event),
+            site: api.site,
+            session: None,
+        };
+        let verified = jws::verify(&compact, &api.key, &expected).unwrap();
+        let event: limen_wire::Event = verified.claims().unwrap();
+        let What::Punch(punch) = event.what else {
+            panic!("no punch: {event:?}")
+        };
+        assert_eq!(
+            (punch.method, punch.person),
+            (Method::Upload, past.person("Bob").await.0)
+        );
+        let chain = verified.header.chain.unwrap();
+        assert_eq!((chain, chain.seq), (head.next(), seq));
+        head = head.after(&chain, limen_wire::chain::hash(&compact));
+    }
+    assert_eq!(head.seq, 3);
 }

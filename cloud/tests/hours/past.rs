@@ -1,17 +1,28 @@
 //! What a terminal would have sent, written into the server's own database: hours of days that are over.
 
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use limen_cloud::store::ledger::{Ledger as _, NewEvent, NewFact, Outcome};
 use limen_cloud::store::sqlite::Sqlite;
 use limen_cloud::store::{AccountId, House as _, TenantId};
-use limen_wire::Hash;
 use limen_wire::event::{Clock, Direction, Event, Grade, Method, Punch, Rejection, What};
+use limen_wire::{Hash, PublicKey};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::server::{Server, email};
 
+/// The cloud's own terminal.
+pub struct Api {
+    pub terminal: Uuid,
+    pub site: Uuid,
+    pub key: PublicKey,
+}
+
 /// The database of a running server.
 pub struct Past {
+    file: PathBuf,
     store: Sqlite,
     tenant: TenantId,
     now: Timestamp,
@@ -29,6 +40,7 @@ impl Past {
             .unwrap()
             .unwrap();
         Self {
+            file,
             store,
             tenant: account.tenant,
             now,
@@ -107,6 +119,38 @@ impl Past {
             why: Rejection::Unknown,
         };
         assert_eq!(self.record(at, rejected, |_| {}).await, Ok(Outcome::Stored));
+    }
+
+    /// The cloud's own terminal, as the database has it.
+    pub fn api(&self) -> Api {
+        let database = Connection::open(&self.file).unwrap();
+        let api = "SELECT id, site, public_key FROM terminals WHERE kind = 'api'";
+        database
+            .query_row(api, (), |row| {
+                Ok(Api {
+                    terminal: Uuid::from_slice(&row.get::<_, Vec<u8>>(0)?).unwrap(),
+                    site: Uuid::from_slice(&row.get::<_, Vec<u8>>(1)?).unwrap(),
+                    key: PublicKey::from_bytes(row.get(2)?).unwrap(),
+                })
+            })
+            .unwrap()
+    }
+
+    /// The outbox of the cloud's own terminal.
+    pub async fn outbox(&self) -> Uuid {
+        self.store.api_head(self.tenant).await.unwrap().outbox
+    }
+
+    /// Every stored event, as it was signed.
+    pub fn compacts(&self) -> Vec<String> {
+        let database = Connection::open(&self.file).unwrap();
+        let mut events = database
+            .prepare("SELECT compact FROM events ORDER BY seq")
+            .unwrap();
+        let compacts = events.query_map((), |row| row.get(0)).unwrap();
+        compacts
+            .map(|compact| String::from_utf8(compact.unwrap()).unwrap())
+            .collect()
     }
 
     /// Who has that name.
