@@ -213,7 +213,7 @@ const steps = {
     await page.evaluate(() => (window.neverReloaded = true));
     await checkIn(cloud, EMPLOYEE, "obama2.jpg");
     await page.getByRole("row", { name: EMPLOYEE.name }).getByText("● in").waitFor();
-    await page.getByRole("listitem").filter({ hasText: EMPLOYEE.name }).getByText("→ in").waitFor();
+    await page.getByRole("listitem").filter({ hasText: EMPLOYEE.name }).getByText("the cloud, upload").waitFor();
     await page.getByText(`${daemon ? 2 : 1} of 2 people`).waitFor();
     assert.equal(await page.evaluate(() => window.neverReloaded), true);
   },
