@@ -1,0 +1,250 @@
+//! What this machine knows about the time.
+//!
+//! A small computer without a battery clock may wake in the wrong year, so no event says a bare
+//! time: it says how far the clock was believed, which boot it was and how long that had lasted.
+//! What follows from it for pay is decided in the cloud.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use limen_wire::event::Clock as Worth;
+use rtime_clock::adjtime::{Timex, adjtimex};
+use uuid::Uuid;
+
+use crate::config::Trust;
+
+/// `STA_UNSYNC` of adjtimex(2): nobody disciplines the clock.
+const UNSYNCHRONISED: i32 = 0x0040;
+
+/// No event is older than this program: a clock before it was never set (2025-01-01).
+const FLOOR_S: i64 = 1_735_689_600;
+/// A clock past this is as wrong (2100-01-01).
+const CEILING_S: i64 = 4_102_444_800;
+
+/// The wall clock may drift from the time since boot by this much between two looks before it
+/// counts as set by somebody.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+/// Why the time can't be told.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    /// A file below `/proc` is missing or is not as Linux writes it.
+    #[error("cannot read {path}, which a terminal needs to tell its boots apart: {detail}")]
+    Proc {
+        /// The file.
+        path: &'static str,
+        /// What was wrong.
+        detail: String,
+    },
+}
+
+/// The time as an event states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock.
+    pub at: Timestamp,
+    /// How far it is believed.
+    pub clock: Worth,
+    /// Which boot of the machine this is.
+    pub boot: Uuid,
+    /// Milliseconds since that boot.
+    pub uptime_ms: u64,
+}
+
+/// The machine's clock.
+pub struct Clock {
+    trust: Trust,
+    boot: Uuid,
+    keeps_time_off: bool,
+    was_synced: AtomicBool,
+}
+
+impl Clock {
+    /// The clock of this machine. `synced_boot` is the boot in which an earlier run of this
+    /// program last saw it synchronised.
+    ///
+    /// # Errors
+    /// When `/proc` does not tell the boot.
+    pub fn new(trust: Trust, synced_boot: Option<Uuid>) -> Result<Self, ClockError> {
+        let boot = boot()?;
+        Ok(Self {
+            trust,
+            boot,
+            keeps_time_off: Path::new("/dev/rtc0").exists() || Path::new("/dev/rtc").exists(),
+            was_synced: AtomicBool::new(synced_boot == Some(boot)),
+        })
+    }
+
+    /// Which boot of the machine this is.
+    pub fn boot(&self) -> Uuid {
+        self.boot
+    }
+
+    /// The time now.
+    ///
+    /// # Errors
+    /// When `/proc/uptime` can't be read.
+    pub fn read(&self) -> Result<Reading, ClockError> {
+        let at = Timestamp::now();
+        let clock = judge(
+            self.trust,
+            kernel_says_synced(),
+            self.was_synced.load(Ordering::Relaxed),
+            self.keeps_time_off,
+            at,
+        );
+        if clock == Worth::Synced {
+            self.was_synced.store(true, Ordering::Relaxed);
+        }
+        Ok(Reading {
+            at,
+            clock,
+            boot: self.boot,
+            uptime_ms: uptime_ms()?,
+        })
+    }
+}
+
+/// How far a clock is believed that shows `at`.
+fn judge(
+    trust: Trust,
+    kernel_says_synced: bool,
+    was_synced: bool,
+    keeps_time_off: bool,
+    at: Timestamp,
+) -> Worth {
+    if !(FLOOR_S..CEILING_S).contains(&at.as_second()) {
+        Worth::Unsynced
+    } else if kernel_says_synced || trust == Trust::System {
+        Worth::Synced
+    } else if was_synced || keeps_time_off {
+        Worth::Holdover
+    } else {
+        Worth::Unsynced
+    }
+}
+
+fn kernel_says_synced() -> bool {
+    // An all-zero `modes` only asks. Where a sandbox forbids even that, systemd's own time client
+    // says it by a file.
+    let mut timex = Timex::new();
+    match adjtimex(&mut timex) {
+        Ok(_) => timex.0.status & UNSYNCHRONISED == 0,
+        Err(_) => Path::new("/run/systemd/timesync/synchronized").exists(),
+    }
+}
+
+fn boot() -> Result<Uuid, ClockError> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let failed = |detail| ClockError::Proc { path, detail };
+    let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
+    Uuid::parse_str(text.trim()).map_err(|e| failed(e.to_string()))
+}
+
+fn uptime_ms() -> Result<u64, ClockError> {
+    let path = "/proc/uptime";
+    let failed = |detail| ClockError::Proc { path, detail };
+    let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
+    parse_uptime_ms(&text).ok_or_else(|| failed(format!("found {text:?}")))
+}
+
+/// Reads `seconds.hundredths idle` without a detour over floating point.
+fn parse_uptime_ms(text: &str) -> Option<u64> {
+    let first = text.split_ascii_whitespace().next()?;
+    let (seconds, hundredths) = first.split_once('.')?;
+    let fraction = format!("{hundredths:0<3}");
+    let seconds_ms = seconds.parse::<u64>().ok()?.checked_mul(1000)?;
+    seconds_ms.checked_add(fraction.get(..3)?.parse().ok()?)
+}
+
+/// The wall clock was set between two readings of one boot: what it would have shown, and what
+/// it shows.
+pub fn step(before: &Reading, now: &Reading) -> Option<(Timestamp, Timestamp)> {
+    if before.boot != now.boot {
+        return None;
+    }
+    let passed_ms = i64::try_from(now.uptime_ms.checked_sub(before.uptime_ms)?).ok()?;
+    let expected = before
+        .at
+        .checked_add(SignedDuration::from_millis(passed_ms))
+        .ok()?;
+    let off = now.at.duration_since(expected);
+    (off.abs() > STEP).then_some((expected, now.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_is_believed_as_far_as_somebody_vouches_for_it() {
+        use Worth::{Holdover, Synced, Unsynced};
+        let now = at("2026-11-24T08:00:00Z");
+        let never_set = at("1970-01-01T00:05:00Z");
+        let far = at("2136-01-01T00:00:00Z");
+        for (trust, kernel, was, keeps, shown, expected) in [
+            (Trust::Check, true, false, false, now, Synced),
+            (Trust::Check, false, true, false, now, Holdover),
+            (Trust::Check, false, false, true, now, Holdover),
+            (Trust::Check, false, false, false, now, Unsynced),
+            (Trust::System, false, false, false, now, Synced),
+            (Trust::System, false, false, false, never_set, Unsynced),
+            (Trust::System, true, true, true, far, Unsynced),
+            (Trust::Check, true, true, true, never_set, Unsynced),
+        ] {
+            assert_eq!(
+                judge(trust, kernel, was, keeps, shown),
+                expected,
+                "{trust:?} kernel={kernel} was={was} keeps={keeps} {shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn uptime_is_read_to_the_millisecond() {
+        assert_eq!(parse_uptime_ms("660.54 240.39\n"), Some(660_540));
+        assert_eq!(parse_uptime_ms("0.05 0.00\n"), Some(50));
+        assert_eq!(parse_uptime_ms("7.5 1"), Some(7_500));
+        assert_eq!(parse_uptime_ms(""), None);
+        assert_eq!(parse_uptime_ms("soon later"), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed_and_one_that_drifts_is_not() {
+        let boot = Uuid::from_u128(1);
+        let reading = |at: Timestamp, uptime_ms| Reading {
+            at,
+            clock: Worth::Synced,
+            boot,
+            uptime_ms,
+        };
+        let before = reading(at("2026-11-24T08:00:00Z"), 10_000);
+        let drifted = reading(at("2026-11-24T08:01:01Z"), 70_000);
+        assert_eq!(step(&before, &drifted), None);
+        let back = reading(at("2026-11-24T07:01:00Z"), 70_000);
+        assert_eq!(
+            step(&before, &back),
+            Some((at("2026-11-24T08:01:00Z"), at("2026-11-24T07:01:00Z")))
+        );
+        let elsewhere = Reading {
+            boot: Uuid::from_u128(2),
+            ..back
+        };
+        assert_eq!(step(&before, &elsewhere), None);
+    }
+
+    #[test]
+    fn this_machine_tells_its_boot_and_its_uptime() {
+        let clock = Clock::new(Trust::System, None).unwrap();
+        let (first, second) = (clock.read().unwrap(), clock.read().unwrap());
+        assert_eq!(first.boot, second.boot);
+        assert!(first.uptime_ms <= second.uptime_ms && first.uptime_ms > 0);
+        assert_eq!(second.clock, Worth::Synced);
+    }
+}

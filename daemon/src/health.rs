@@ -1,0 +1,153 @@
+//! How the terminal's parts are, as its statuses say it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use limen_wire::Health;
+use limen_wire::event::Camera;
+use tokio::sync::watch;
+
+use crate::clock::Reading;
+use crate::outbox::FIRMWARE;
+
+/// What the parts of the program say about themselves. Each change wakes the uplink, which
+/// sends a status.
+pub struct Vitals {
+    data: PathBuf,
+    said: Mutex<Said>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Said {
+    camera: Option<Camera>,
+    model: String,
+    faults: Vec<(&'static str, String)>,
+}
+
+impl Vitals {
+    /// Nothing is known yet. `data`: the folder whose disk is looked at.
+    pub fn new(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            said: Mutex::new(Said::default()),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Woken by every change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// What the camera gives.
+    pub fn camera(&self, state: Camera) {
+        self.change(|said| said.camera = Some(state));
+    }
+
+    /// Which model faces are compared with.
+    pub fn model(&self, id: &str) {
+        self.change(|said| id.clone_into(&mut said.model));
+    }
+
+    /// What a person should look at, in words, for one part of the terminal.
+    pub fn fault(&self, part: &'static str, words: impl Into<String>) {
+        let words: String = words.into();
+        // As long as a status may carry it, and without what it refuses.
+        let words: String = words
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(180)
+            .collect();
+        self.change(|said| {
+            said.faults.retain(|(of, _)| *of != part);
+            said.faults.push((part, words));
+        });
+    }
+
+    /// That part is well again.
+    pub fn well(&self, part: &'static str) {
+        self.change(|said| said.faults.retain(|(of, _)| *of != part));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Said)) {
+        let mut said = self.said();
+        let before = said.clone();
+        change(&mut said);
+        let is_new = *said != before;
+        drop(said);
+        if is_new {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// The state of everything now.
+    pub fn report(&self, now: &Reading, people: u64, waiting: u64) -> Health {
+        let said = self.said().clone();
+        Health {
+            firmware: FIRMWARE.to_owned(),
+            boot: now.boot,
+            uptime_ms: now.uptime_ms,
+            camera: said.camera,
+            people,
+            model: said.model,
+            waiting,
+            free_mib: free_mib(&self.data),
+            temperature_c: temperature_c(),
+            faults: said.faults.into_iter().map(|(_, words)| words).collect(),
+        }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Room left for this program on the disk that holds `folder`.
+pub fn free_mib(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
+}
+
+fn temperature_c() -> Option<i16> {
+    let text = std::fs::read_to_string("/sys/class/thermal/thermal_zone0/temp").ok()?;
+    let milli: i32 = text.trim().parse().ok()?;
+    i16::try_from(milli / 1000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use limen_wire::event::Clock;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_is_said_once_a_part_and_taken_back() {
+        let vitals = Vitals::new(Path::new("/"));
+        let mut changes = vitals.changes();
+        let now = Reading {
+            at: Timestamp::UNIX_EPOCH,
+            clock: Clock::Unsynced,
+            boot: Uuid::nil(),
+            uptime_ms: 1,
+        };
+        vitals.fault("camera", "the camera\nis away");
+        vitals.fault("disk", "the disk is full");
+        vitals.fault("camera", "the camera gives garbage");
+        let health = vitals.report(&now, 2, 3);
+        assert_eq!(
+            health.faults,
+            ["the disk is full", "the camera gives garbage"]
+        );
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        vitals.fault("camera", "the camera gives garbage");
+        assert!(!changes.has_changed().unwrap(), "nothing new");
+        vitals.well("camera");
+        assert_eq!(vitals.report(&now, 2, 3).faults, ["the disk is full"]);
+        assert!(changes.has_changed().unwrap());
+        assert!(health.free_mib.is_some());
+    }
+}

@@ -1,0 +1,329 @@
+//! Who this terminal is: its own keys, and what the claim pinned of its site.
+//!
+//! All of it lies in `DATA/identity`, one file each, readable by the owner alone. The keys are
+//! made here and never leave. `site.json` is written last, so a terminal is claimed wholly or
+//! not at all.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use limen_wire::{PublicKey, SealingPublic, SealingSecret, SecretKey};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// The folder in the data folder.
+const FOLDER: &str = "identity";
+/// The file that makes a terminal claimed.
+const SITE: &str = "site.json";
+const SIGNING: &str = "signing.key";
+const SEALING: &str = "sealing.key";
+const ROSTER: &str = "roster.key";
+
+/// Why the identity can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A file can't be read or written.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A key that is not 32 bytes.
+    #[error(
+        "the key {0} has not the length that it was made with; restore the data folder from a backup, or remove it and claim the terminal again"
+    )]
+    Length(PathBuf),
+    /// A secret that others may read.
+    #[error("{0} is readable by others: chmod it to 600")]
+    Open(PathBuf),
+    /// `site.json` is not as this program wrote it.
+    #[error("{path} is damaged: {detail}; remove it and claim the terminal again")]
+    Site {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The operating system has no randomness to give.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// The terminal's own keys.
+pub struct Keys {
+    /// Signs every message; the TLS certificate is for it too.
+    pub signing: SecretKey,
+    /// Opens what is sealed to the terminal.
+    pub sealing: SealingSecret,
+    /// Encrypts the roster where it rests.
+    pub roster: Zeroizing<[u8; 32]>,
+}
+
+/// What the claim pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// This terminal.
+    pub terminal: Uuid,
+    /// The site that it belongs to.
+    pub site: Uuid,
+    /// Verifies everything that comes down.
+    pub signing_key: PublicKey,
+    /// What is sealed to the site.
+    pub sealing_key: SealingPublic,
+    /// This terminal's certificate and those that lead to the authority, PEM.
+    pub certificates: String,
+    /// The certificate of the authority that the MQTT endpoint's own must come from, PEM.
+    pub authority: String,
+    /// The MQTT endpoint, `mqtts://host:port`, or `mqtt://` on this machine itself.
+    pub mqtt: String,
+}
+
+/// Keys and site: what a claimed terminal is.
+pub struct Identity {
+    /// The terminal's own keys.
+    pub keys: Keys,
+    /// What the claim pinned.
+    pub site: Site,
+}
+
+impl Keys {
+    /// Reads the keys in `data`, and makes those that are not there yet.
+    ///
+    /// # Errors
+    /// When the folder can't be written, a file has the wrong length, or others may read it.
+    pub fn load_or_make(data: &Path) -> Result<Self, KeyError> {
+        let folder = folder(data)?;
+        Ok(Self {
+            signing: SecretKey::from_seed(*load_or_make(&folder.join(SIGNING))?),
+            sealing: SealingSecret::from_seed(*load_or_make(&folder.join(SEALING))?),
+            roster: load_or_make(&folder.join(ROSTER))?,
+        })
+    }
+
+    /// Makes all keys anew: whatever was signed or sealed with the old ones is void. For a
+    /// terminal that is not claimed.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn make_anew(data: &Path) -> Result<Self, KeyError> {
+        let folder = folder(data)?;
+        for file in [SIGNING, SEALING, ROSTER] {
+            make(&folder.join(file))?;
+        }
+        Self::load_or_make(data)
+    }
+}
+
+fn folder(data: &Path) -> Result<PathBuf, KeyError> {
+    let folder = data.join(FOLDER);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|source| KeyError::File {
+            path: folder.clone(),
+            source,
+        })?;
+    Ok(folder)
+}
+
+impl Identity {
+    /// What the terminal is, or `None` as long as nobody claimed it.
+    ///
+    /// # Errors
+    /// [`KeyError`] when what is there can't be used.
+    pub fn load(data: &Path) -> Result<Option<Self>, KeyError> {
+        let path = data.join(FOLDER).join(SITE);
+        let Some(text) = read_private(&path)? else {
+            return Ok(None);
+        };
+        let site = serde_json::from_slice(&text).map_err(|error| KeyError::Site {
+            path,
+            detail: error.to_string(),
+        })?;
+        Ok(Some(Self {
+            keys: Keys::load_or_make(data)?,
+            site,
+        }))
+    }
+}
+
+/// Makes the terminal claimed.
+///
+/// # Errors
+/// When the folder can't be written.
+pub fn pin(data: &Path, site: &Site) -> Result<(), KeyError> {
+    let path = data.join(FOLDER).join(SITE);
+    let text = serde_json::to_vec_pretty(site).map_err(|error| KeyError::Site {
+        path: path.clone(),
+        detail: error.to_string(),
+    })?;
+    write_private(&path, &text).map_err(|source| KeyError::File { path, source })
+}
+
+/// Fresh random bytes.
+///
+/// # Errors
+/// When the operating system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(KeyError::Randomness)?;
+    Ok(bytes)
+}
+
+fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(other) => return Err(failed(other)),
+    };
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open(path.to_owned()));
+    }
+    Ok(Some(bytes))
+}
+
+fn load_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    match read_private(path)? {
+        Some(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
+            .map(Zeroizing::new)
+            .map_err(|_| KeyError::Length(path.to_owned())),
+        None => make(path),
+    }
+}
+
+fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let key = Zeroizing::new(random::<32>()?);
+    write_private(path, key.as_slice()).map_err(|source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(key)
+}
+
+/// Writes a file that only its owner may read, wholly or not at all, and waits until it is on
+/// the disk.
+///
+/// # Errors
+/// When the folder can't be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    sync_folder(path)
+}
+
+/// Makes an empty file that only its owner may read, where there is none; its folder too.
+///
+/// # Errors
+/// When the folder can't be written.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?
+        .sync_all()?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> Site {
+        Site {
+            terminal: Uuid::from_u128(1),
+            site: Uuid::from_u128(2),
+            signing_key: SecretKey::from_seed([3; 32]).public(),
+            sealing_key: SealingSecret::from_seed([4; 32]).public(),
+            certificates: "certificates".into(),
+            authority: "authority".into(),
+            mqtt: "mqtt://127.0.0.1:1883".into(),
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_claimed_when_its_site_is_pinned_and_keeps_its_keys() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(Identity::load(data.path()).unwrap().is_none());
+        let made = Keys::load_or_make(data.path()).unwrap();
+        assert!(Identity::load(data.path()).unwrap().is_none());
+        pin(data.path(), &site()).unwrap();
+        let identity = Identity::load(data.path()).unwrap().unwrap();
+        assert_eq!(identity.site, site());
+        assert_eq!(identity.keys.signing.public(), made.signing.public());
+        assert_eq!(*identity.keys.roster, *made.roster);
+    }
+
+    #[test]
+    fn keys_are_private_and_differ_between_terminals() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Keys::load_or_make(one.path()).unwrap();
+        let second = Keys::load_or_make(two.path()).unwrap();
+        assert_ne!(first.signing.public(), second.signing.public());
+        assert_ne!(*first.roster, *second.roster);
+        for file in ["signing.key", "sealing.key", "roster.key"] {
+            let path = one.path().join(FOLDER).join(file);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            assert!(matches!(
+                Keys::load_or_make(one.path()),
+                Err(KeyError::Open(_))
+            ));
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::write(&path, [1; 31]).unwrap();
+            assert!(matches!(
+                Keys::load_or_make(one.path()),
+                Err(KeyError::Length(_))
+            ));
+            fs::write(&path, [1; 32]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_damaged_site_file_is_refused_in_words() {
+        let data = tempfile::tempdir().unwrap();
+        Keys::load_or_make(data.path()).unwrap();
+        let path = data.path().join(FOLDER).join(SITE);
+        write_private(&path, b"{\"terminal\": 7}").unwrap();
+        let said = match Identity::load(data.path()) {
+            Err(refused) => refused.to_string(),
+            Ok(_) => String::new(),
+        };
+        assert!(said.contains("claim the terminal again"), "{said}");
+    }
+}
