@@ -30,9 +30,19 @@
 )]
 
 pub mod camera;
+pub mod claim;
+pub mod clock;
 pub mod config;
+pub mod database;
+pub mod doctor;
 pub mod feedback;
 pub mod gate;
+pub mod health;
+pub mod keys;
 pub mod mailbox;
+pub mod outbox;
+pub mod roster;
+pub mod run;
 pub mod stop;
+pub mod uplink;
 pub mod vision;

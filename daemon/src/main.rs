@@ -1,9 +1,22 @@
 //! `limen-daemon`: the command line of a terminal.
 
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
-use limen_daemon::config;
+use limen_daemon::config::{self, Config, LogFormat};
+use limen_daemon::run::{RunError, Until};
+use limen_daemon::{claim, doctor, run};
+use zeroize::Zeroizing;
+
+/// It could not go on.
+const FAILED: u8 = 1;
+/// The configuration is refused; clap says the same of a command line.
+const REFUSED: u8 = 2;
+/// Nobody claimed it.
+const NOT_CLAIMED: u8 = 3;
 
 #[derive(Parser)]
 #[command(
@@ -18,17 +31,138 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Recognise people, keep their punches and bring them to the cloud.
+    Run {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// End when a camera without `loop` is through and the cloud holds every event.
+        #[arg(long)]
+        until_end: bool,
+    },
+    /// Make this terminal one of a site, by the code that the dashboard shows.
+    Claim {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The cloud's address, https://HOST, or http://127.0.0.1:PORT on this machine.
+        #[arg(long)]
+        cloud: String,
+        /// The twelve words, or the text of the QR code; - reads them from standard input.
+        #[arg(long)]
+        words: String,
+    },
     /// Print the commented default configuration.
     DefaultConfig,
+    /// Check models, recognition, database, clock, keys and camera; exit 1 when one fails.
+    SelfTest {
+        /// The configuration file; without it the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever calls reads why it failed there"
+)]
+fn main() -> ExitCode {
+    match act(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("limen-daemon: {error:#}");
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.is::<config::ConfigError>() {
+        REFUSED
+    } else if matches!(error.downcast_ref(), Some(RunError::NotClaimed)) {
+        NOT_CLAIMED
+    } else {
+        FAILED
+    }
 }
 
 #[expect(
     clippy::print_stdout,
     reason = "the answers of these commands are their output"
 )]
-fn main() -> ExitCode {
-    match Cli::parse().command {
+fn act(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::DefaultConfig => print!("{}", config::DEFAULT),
+        Command::Run { config, until_end } => {
+            let config = load(&config)?;
+            let until = match until_end {
+                true => Until::End,
+                false => Until::Asked,
+            };
+            run::run(&config, until)?;
+        }
+        Command::Claim {
+            config,
+            cloud,
+            words,
+        } => {
+            let config = load(&config)?;
+            let words = match words.as_str() {
+                "-" => typed()?,
+                _ => Zeroizing::new(words),
+            };
+            let site = claim::claim(&config.data, &cloud, &words)?;
+            println!(
+                "claimed: this is terminal {} of site {}; it connects to {}",
+                site.terminal, site.site, site.mqtt
+            );
+        }
+        Command::SelfTest { config, json } => {
+            let config = match config {
+                Some(path) => load(&path)?,
+                None => Config::default(),
+            };
+            let report = doctor::examine(&config);
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&report)?),
+                false => print!("{report}"),
+            }
+            if !report.ok {
+                return Ok(ExitCode::from(FAILED));
+            }
+        }
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
+}
+
+fn typed() -> anyhow::Result<Zeroizing<String>> {
+    let mut words = Zeroizing::new(String::new());
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut words)
+        .context("cannot read the words from standard input")?;
+    Ok(words)
+}
+
+/// Reads the configuration, and begins to log as it says.
+fn load(path: &Path) -> anyhow::Result<Config> {
+    let config = Config::load(path)?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter).map_err(|error| {
+        config::ConfigError::Parse {
+            path: path.to_owned(),
+            detail: format!("log.filter: {error}"),
+        }
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(config)
 }

@@ -1,0 +1,418 @@
+//! The terminal at work: opens what it needs, starts its threads, and waits for the end.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use limen_face::{Calibration, Models, ZooError};
+use limen_wire::event::{self, Clock as Worth, Punch, Rejection, What};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::camera::{self, Change};
+use crate::clock::{self, Clock, ClockError, Reading};
+use crate::config::Config;
+use crate::database::{self, DatabaseError};
+use crate::feedback::LogFeedback;
+use crate::gate::{Durable, Punches, Refused};
+use crate::health::Vitals;
+use crate::keys::{self, Identity, KeyError};
+use crate::mailbox::Latest;
+use crate::outbox::{self, Author, Outbox, OutboxError};
+use crate::roster::{self, Roster, RosterError, Vault};
+use crate::stop::Stop;
+use crate::uplink::address::{Address, AddressError};
+use crate::uplink::{Lines, Parts, TlsError, Uplink};
+use crate::vision::{self, Eyes, GallerySlot};
+
+/// How often the clock is looked at.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
+
+/// Why the terminal can't work.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nobody claimed it.
+    #[error(
+        "this terminal is not claimed yet: make a code in the dashboard and run `limen-daemon claim --config … --cloud … --words \"…\"`"
+    )]
+    NotClaimed,
+    /// Another one works in the same data folder.
+    #[error("another limen-daemon works with the data folder {0}; two would tear the outbox apart")]
+    Taken(PathBuf),
+    /// The data folder can't be used.
+    #[error("cannot use the data folder {path}: {source}")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The identity can't be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The models can't be used.
+    #[error("the models in {folder} can't be used")]
+    Models {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        source: ZooError,
+    },
+    /// The database can't be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The outbox can't be used.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The roster can't be used.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// The clock can't be read.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// The cloud's address can't be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The certificates can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A thread, a signal handler or an event loop can't be made.
+    #[error("the operating system refused a thread, a signal handler or an event loop: {0}")]
+    System(#[from] io::Error),
+    /// The pictures that were to be played to their end are not to be had.
+    #[error("the camera was to be played to its end, but was lost: {0}")]
+    Camera(String),
+}
+
+/// When the terminal ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When it is asked to.
+    Asked,
+    /// When the camera's pictures are through and the cloud holds every event, or it is asked to.
+    End,
+}
+
+/// Works until the end.
+///
+/// # Errors
+/// [`RunError`] when the terminal can't work.
+pub fn run(config: &Config, until: Until) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // Before anything else, so that a signal that comes early is not lost.
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    let terminal = Terminal::start(config, until)?;
+    tracing::info!(
+        terminal = %terminal.identity.site.terminal,
+        camera = %config.camera.source,
+        "limen-daemon is ready"
+    );
+    runtime.block_on(terminal.wait(&mut terminate, &mut interrupt))
+}
+
+/// What the camera's thread reported, for the thread that waits.
+enum Report {
+    Through,
+    Lost(String),
+}
+
+struct Terminal {
+    identity: Arc<Identity>,
+    outbox: Arc<Outbox>,
+    clock: Arc<Clock>,
+    vitals: Arc<Vitals>,
+    stop: Stop,
+    until: Until,
+    reports: mpsc::UnboundedReceiver<Report>,
+    camera: std::thread::JoinHandle<()>,
+    vision: std::thread::JoinHandle<()>,
+    uplink: Uplink,
+    _alone: File,
+}
+
+impl Terminal {
+    fn start(config: &Config, until: Until) -> Result<Self, RunError> {
+        let data = &config.data;
+        let identity = Arc::new(Identity::load(data)?.ok_or(RunError::NotClaimed)?);
+        let alone = lock(data)?;
+        let address = match config.cloud.mqtt.as_str() {
+            "" => Address::parse(&identity.site.mqtt)?,
+            other => Address::parse(other)?,
+        };
+        let lines = Lines::new(Arc::clone(&identity), address)?;
+        let unusable = |source| RunError::Models {
+            folder: config.models.clone(),
+            source,
+        };
+        let models = Arc::new(Models::load(&config.models).map_err(unusable)?);
+        let calibration = Calibration::load(&config.models).map_err(unusable)?;
+        database::migrate(data)?;
+        let clock = Arc::new(Clock::new(config.clock.trust, Outbox::synced_boot(data)?)?);
+        let now = clock.read()?;
+        let author = Author {
+            identity: Arc::clone(&identity),
+            session: Uuid::from_bytes(keys::random()?),
+        };
+        let outbox = Arc::new(Outbox::open(data, author, outbox::hardware(), &now)?);
+        let vault = Vault::new(&identity.keys.roster);
+        let roster = Arc::new(Roster::open(data, identity.site.site, vault)?);
+        let gallery = roster::build(&roster, models.embedding_id(), calibration.clone())?;
+        tracing::info!(people = gallery.len(), "roster opened");
+        let gallery = Arc::new(GallerySlot::new(gallery));
+        let vitals = Arc::new(Vitals::new(data));
+        vitals.model(models.embedding_id());
+
+        let uplink = Uplink::spawn(Parts {
+            identity: Arc::clone(&identity),
+            outbox: Arc::clone(&outbox),
+            roster: Arc::clone(&roster),
+            clock: Arc::clone(&clock),
+            vitals: Arc::clone(&vitals),
+            lines,
+            status_every: Duration::from_secs_f64(config.cloud.status_s),
+            on_roster: publish(
+                roster,
+                Arc::clone(&gallery),
+                models.embedding_id().to_owned(),
+                calibration,
+            ),
+        })?;
+        let recorder = Arc::new(Recorder {
+            outbox: Arc::clone(&outbox),
+            clock: Arc::clone(&clock),
+            vitals: Arc::clone(&vitals),
+        });
+        let frames = Latest::new();
+        let eyes = Eyes {
+            models,
+            gallery,
+            punches: Arc::clone(&recorder) as Arc<dyn Punches>,
+            feedback: Arc::new(LogFeedback),
+            gate: config.gate.clone(),
+        };
+        let vision = vision::spawn(eyes, frames.clone())?;
+        let (tell, reports) = mpsc::unbounded_channel();
+        let stop = Stop::new();
+        vitals.camera(event::Camera::Ok);
+        let camera = camera::spawn(config.camera.clone(), frames, stop.clone(), move |change| {
+            recorder.camera(change, &tell)
+        })?;
+        Ok(Self {
+            identity,
+            outbox,
+            clock,
+            vitals,
+            stop,
+            until,
+            reports,
+            camera,
+            vision,
+            uplink,
+            _alone: alone,
+        })
+    }
+
+    async fn wait(
+        mut self,
+        terminate: &mut Signal,
+        interrupt: &mut Signal,
+    ) -> Result<(), RunError> {
+        let mut watch = ClockWatch::default();
+        let mut look = tokio::time::interval(LOOK_AT_CLOCK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut camera_lost = None;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                Some(report) = self.reports.recv() => match (self.until, report) {
+                    (Until::Asked, _) => {}
+                    (Until::End, Report::Through) => break,
+                    (Until::End, Report::Lost(why)) => {
+                        camera_lost = Some(why);
+                        break;
+                    }
+                },
+                _ = look.tick() => watch.look(&self.clock, &self.outbox, &self.vitals),
+            }
+        }
+        self.stop.set();
+        // Vision ends by itself once the frames that are there were looked at.
+        for (thread, name) in [(self.camera, "camera"), (self.vision, "vision")] {
+            if thread.join().is_err() {
+                tracing::error!(thread = name, "a thread panicked");
+            }
+        }
+        tracing::info!("ending");
+        let stopped = What::Stop {
+            why: match camera_lost {
+                Some(_) => event::Stop::Fault,
+                None => event::Stop::Asked,
+            },
+        };
+        if let Err(failed) = record(&self.outbox, &self.clock, stopped) {
+            tracing::error!(%failed, "the end could not be recorded");
+        }
+        if self.until == Until::End && camera_lost.is_none() {
+            let mut poll = tokio::time::interval(Duration::from_millis(100));
+            while self.outbox.waiting()? > 0 {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = poll.tick() => {}
+                }
+            }
+        }
+        self.uplink.end();
+        tracing::info!("ended");
+        match camera_lost {
+            Some(why) => Err(RunError::Camera(why)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn lock(data: &Path) -> Result<File, RunError> {
+    let path = data.join("lock");
+    let failed = |source| RunError::Data {
+        path: data.to_owned(),
+        source,
+    };
+    keys::make_private(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(RunError::Taken(data.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// What is called when the roster changed: vision looks people up in the new one.
+fn publish(
+    roster: Arc<Roster>,
+    slot: Arc<GallerySlot>,
+    model: String,
+    calibration: Calibration,
+) -> Box<dyn Fn() + Send> {
+    Box::new(
+        move || match roster::build(&roster, &model, calibration.clone()) {
+            Ok(gallery) => {
+                tracing::info!(people = gallery.len(), "the gallery is exchanged");
+                slot.set(gallery);
+            }
+            Err(failed) => {
+                tracing::error!(%failed, "the gallery can't be built; the old one stays")
+            }
+        },
+    )
+}
+
+/// Writes what happens at the door.
+struct Recorder {
+    outbox: Arc<Outbox>,
+    clock: Arc<Clock>,
+    vitals: Arc<Vitals>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+}
+
+fn record(outbox: &Outbox, clock: &Clock, what: What) -> Result<outbox::Durable, RecordError> {
+    Ok(outbox.append(&clock.read()?, &[what])?)
+}
+
+impl Recorder {
+    fn record(&self, what: What) -> Result<outbox::Durable, RecordError> {
+        let done = record(&self.outbox, &self.clock, what);
+        match &done {
+            Ok(_) => self.vitals.well("outbox"),
+            Err(failed) => self.vitals.fault("outbox", failed.to_string()),
+        }
+        done
+    }
+
+    fn camera(&self, change: Change, tell: &mpsc::UnboundedSender<Report>) {
+        let (state, report) = match change {
+            Change::Lost { state, why } => {
+                self.vitals.fault("camera", why.as_str());
+                (state, Some(Report::Lost(why)))
+            }
+            Change::Back => {
+                self.vitals.well("camera");
+                (event::Camera::Ok, None)
+            }
+            Change::Ended => (event::Camera::Off, Some(Report::Through)),
+        };
+        self.vitals.camera(state);
+        if let Err(failed) = self.record(What::Camera { state }) {
+            tracing::error!(%failed, "a change of the camera could not be recorded");
+        }
+        if let Some(report) = report {
+            // Nobody listens any more when the terminal is about to end.
+            let _ = tell.send(report);
+        }
+    }
+}
+
+impl Punches for Recorder {
+    fn punch(&self, punch: Punch) -> Result<Durable, Refused> {
+        self.record(What::Punch(punch))
+            .map(|durable| Durable { seq: durable.last })
+            .map_err(|failed| Refused(failed.to_string()))
+    }
+
+    fn rejected(&self, why: Rejection) {
+        if let Err(failed) = self.record(What::Rejected { why }) {
+            tracing::error!(%failed, "that somebody was not recognised could not be recorded");
+        }
+    }
+}
+
+/// Notices that the clock was set, or became better or worse.
+#[derive(Default)]
+struct ClockWatch {
+    before: Option<Reading>,
+    was_synced: bool,
+}
+
+impl ClockWatch {
+    fn look(&mut self, clock: &Clock, outbox: &Outbox, vitals: &Vitals) {
+        let now = match clock.read() {
+            Ok(now) => now,
+            Err(failed) => return vitals.fault("clock", failed.to_string()),
+        };
+        if let Some((from, to)) = self.before.and_then(|before| clock::step(&before, &now)) {
+            tracing::warn!(%from, %to, "the clock was set");
+            if let Err(failed) = outbox.append(&now, &[What::Clock { from, to }]) {
+                tracing::error!(%failed, "that the clock was set could not be recorded");
+            }
+        }
+        match now.clock {
+            Worth::Unsynced => vitals.fault("clock", "nobody vouches for the clock"),
+            _ => vitals.well("clock"),
+        }
+        if now.clock == Worth::Synced && !self.was_synced {
+            self.was_synced = true;
+            if let Err(failed) = outbox.set_synced_boot(now.boot) {
+                tracing::warn!(%failed, "that the clock is synchronised could not be kept");
+            }
+        }
+        self.before = Some(now);
+    }
+}

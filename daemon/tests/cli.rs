@@ -1,0 +1,208 @@
+//! The command line: what is said, and with which exit code, when something is not as it should.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed test should stop where it failed"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use limen_daemon::keys::{self, Keys, Site};
+use limen_wire::{SealingSecret, SecretKey};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+fn daemon(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_limen-daemon"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
+/// A folder with a configuration in it.
+struct Terminal(TempDir);
+
+impl Terminal {
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("terminal.toml"), config).unwrap();
+        Self(folder)
+    }
+
+    fn claimed(config: &str) -> Self {
+        let terminal = Self::new(config);
+        let data = terminal.0.path().join("data");
+        Keys::load_or_make(&data).unwrap();
+        let site = Site {
+            terminal: Uuid::from_u128(1),
+            site: Uuid::from_u128(2),
+            signing_key: SecretKey::from_seed([3; 32]).public(),
+            sealing_key: SealingSecret::from_seed([4; 32]).public(),
+            certificates: String::new(),
+            authority: String::new(),
+            mqtt: "mqtt://127.0.0.1:1".into(),
+        };
+        keys::pin(&data, &site).unwrap();
+        terminal
+    }
+
+    fn config(&self) -> String {
+        self.0.path().join("terminal.toml").display().to_string()
+    }
+
+    fn run(&self) -> Output {
+        daemon(&["run", "--until-end", "--config", &self.config()])
+    }
+}
+
+#[test]
+fn the_printed_defaults_are_a_configuration() {
+    let output = daemon(&["default-config"]);
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, limen_daemon::config::DEFAULT);
+}
+
+#[test]
+fn an_unknown_key_is_named_and_refused() {
+    let terminal = Terminal::new("[gate]\ntolerence = 0.6\n");
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("`tolerence`"), "{}", said(&output));
+    assert!(said(&output).contains("line 2"), "{}", said(&output));
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named() {
+    let output = daemon(&["run", "--config", "/nowhere/terminal.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("/nowhere/terminal.toml"));
+    assert!(said(&output).contains("default-config"));
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_refused() {
+    let terminal = Terminal::new("[log]\nfilter = \"limen=louder\"\n");
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("log.filter"), "{}", said(&output));
+}
+
+#[test]
+fn a_terminal_that_nobody_claimed_says_how_it_is_done() {
+    let terminal = Terminal::new("");
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("not claimed yet"));
+    assert!(said(&output).contains("limen-daemon claim"));
+}
+
+#[test]
+fn missing_models_are_named() {
+    let terminal = Terminal::claimed("models = \"no-models\"\n");
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("no-models"), "{}", said(&output));
+    assert!(said(&output).contains("zoo.toml"), "{}", said(&output));
+}
+
+#[test]
+fn a_cloud_in_the_clear_off_this_machine_is_refused() {
+    let terminal = Terminal::claimed("[cloud]\nmqtt = \"mqtt://10.0.0.7:1883\"\n");
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("in the clear"), "{}", said(&output));
+}
+
+#[test]
+fn pictures_that_are_missing_end_a_run_to_the_end() {
+    let models = models();
+    let terminal = Terminal::claimed(&format!(
+        "models = {models:?}\n[camera]\nsource = \"folder:no-pictures\"\nloop = false\n"
+    ));
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("no-pictures"), "{}", said(&output));
+}
+
+#[test]
+fn two_daemons_do_not_share_a_data_folder() {
+    let terminal = Terminal::claimed("");
+    let lock = terminal.0.path().join("data/lock");
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let output = terminal.run();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("another limen-daemon"));
+}
+
+#[test]
+fn a_claim_reads_its_words_from_standard_input_and_repeats_none_of_them() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let terminal = Terminal::new("");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_limen-daemon"))
+        .args(["claim", "--config", &terminal.config()])
+        .args(["--cloud", "http://127.0.0.1:1", "--words", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"sesame opens nothing here\n").unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("12 words"), "{}", said(&output));
+    assert!(!said(&output).contains("sesame"), "{}", said(&output));
+}
+
+#[test]
+fn a_self_test_tells_part_by_part_and_fails_where_one_does() {
+    let models = models();
+    let terminal = Terminal::new(&format!(
+        "models = {models:?}\n[camera]\nsource = \"folder:{}\"\n[clock]\ntrust = \"system\"\n",
+        models.join("pictures").display()
+    ));
+    let output = daemon(&["self-test", "--json", "--config", &terminal.config()]);
+    assert_eq!(output.status.code(), Some(1), "nobody claimed it");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let finding = |part: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().find(|f| f["part"] == part).unwrap().clone()
+    };
+    for part in ["models", "recognition", "database", "clock", "camera"] {
+        assert_eq!(finding(part)["ok"], true, "{}", finding(part));
+    }
+    assert!(
+        finding("recognition")["detail"]
+            .as_str()
+            .unwrap()
+            .contains("another person does not"),
+        "{}",
+        finding("recognition")
+    );
+    assert_eq!(finding("claim")["ok"], false);
+    assert_eq!(report["ok"], false);
+}
+
+#[test]
+fn a_self_test_without_models_says_so() {
+    let terminal = Terminal::claimed("models = \"none\"\n");
+    let output = daemon(&["self-test", "--config", &terminal.config()]);
+    assert_eq!(output.status.code(), Some(1));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("FAILED models"), "{printed}");
+    assert!(printed.contains("zoo.toml"), "{printed}");
+}
