@@ -1,6 +1,6 @@
 //! What terminals say: verified, placed, acknowledged. One way in for all carriers.
 //!
-//! [`take`] is given a topic and the bytes that came on it, and believes nothing else: a carrier may repeat,
+//! `take` is given a topic and the bytes that came on it, and believes nothing else: a carrier may repeat,
 //! reorder, forge or drop what it likes. An event whose signature holds is never refused; what can't be placed
 //! goes to quarantine, and is acknowledged. What does not hold is refused in words, counted, and stops nobody.
 //!

@@ -15,7 +15,8 @@ use std::time::Duration;
 use limen_wire::topic::{Topic, Up};
 use rumqttc::mqttbytes::v4::SubscribeReasonCode;
 use rumqttc::{
-    AsyncClient, Event, EventLoop, Incoming, MqttOptions, Publish, QoS, SubscribeFilter,
+    AsyncClient, Event, EventLoop, Incoming, MqttOptions, NetworkOptions, Publish, QoS,
+    SubscribeFilter,
 };
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -106,7 +107,11 @@ pub async fn serve(app: Arc<App>, broker: Broker, ready: watch::Sender<bool>) ->
         .set_inflight(1000)
         .set_keep_alive(Duration::from_secs(10))
         .set_max_packet_size(MOST_BYTES, MOST_BYTES);
-    let (client, line) = AsyncClient::new(options, REQUESTS);
+    let (client, mut line) = AsyncClient::new(options, REQUESTS);
+    // Acknowledgements are small, and each that waits for the next one costs a terminal 40 ms.
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    line.set_network_options(network);
     app.downlink.link(client.clone());
     app.downlink
         .reached_at(format!("mqtt://{}:{}", broker.host, broker.port));

@@ -52,6 +52,11 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
 /// # Errors
 /// When the listener's address can't be told, or a name is none.
 pub async fn serve_tls(app: Arc<App>, listener: TcpListener, names: &[String]) -> io::Result<()> {
+    if names.is_empty() {
+        return Err(io::Error::other(
+            "mqtt.tls.names is empty; terminals know the listener by one of its names",
+        ));
+    }
     let port = listener.local_addr()?.port();
     let settings = app
         .authority

@@ -27,6 +27,9 @@ use crate::{App, attendance, enrolment};
 
 /// Changes that come this close together are told together.
 const GATHER: Duration = Duration::from_millis(150);
+/// And the next ones wait so many times as long as telling these took: while a backlog comes in, every batch
+/// changes something, and writing it matters more.
+const REST: u32 = 4;
 
 /// Share of strangers that may be taken for somebody, until the owner sets another.
 const FPIR: f64 = 1e-3;
@@ -86,8 +89,8 @@ pub(crate) fn greet(app: &Arc<App>, known: &Arc<Known>, session: Uuid, hello: &H
                 settings: version(hello.settings),
                 ..Heard::default()
             };
-            let states = states(&app, known.terminal.tenant).await?;
-            bring_up_to_date(&app, &known, &mut heard, &states).await
+            // States follow with the bell that a hello rings: they are concluded once for all terminals.
+            bring_up_to_date(&app, &known, &mut heard, &[]).await
         };
         report(known.terminal.id, told.await);
     });
@@ -142,6 +145,7 @@ fn report(terminal: Uuid, told: Result<(), DownlinkError>) {
 pub async fn serve(app: Arc<App>) -> io::Result<()> {
     let mut changed = app.changed.subscribe();
     let stop = app.stop.clone();
+    let mut rest = GATHER;
     loop {
         let mut tenants = BTreeSet::new();
         let mut all = false;
@@ -155,7 +159,7 @@ pub async fn serve(app: Arc<App>) -> io::Result<()> {
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(GATHER) => {}
+            () = tokio::time::sleep(rest) => {}
         }
         loop {
             match changed.try_recv() {
@@ -172,11 +176,13 @@ pub async fn serve(app: Arc<App>) -> io::Result<()> {
                 Err(error) => tracing::error!(%error, "terminals were not told what is new"),
             }
         }
+        let began = tokio::time::Instant::now();
         for tenant in tenants {
             if let Err(error) = tell_tenant(&app, tenant).await {
                 tracing::error!(tenant = %tenant.0, %error, "terminals were not told what is new");
             }
         }
+        rest = (began.elapsed() * REST).max(GATHER);
     }
 }
 

@@ -179,6 +179,43 @@ async fn mosquitto_killed_and_wiped_loses_nothing() {
 }
 
 #[tokio::test]
+async fn mosquitto_gives_a_share_to_one_who_swallows_it() {
+    let house = House::new().await;
+    let door = house.terminal("Front door").await;
+    let broker = Mosquitto::start().await;
+    // Another member of the group, which acknowledges to the broker and stores nothing.
+    let mut swallower = Line::open(&door, {
+        let mut options = options(&door, broker.address);
+        options.set_client_id("swallower".to_owned());
+        options
+    });
+    swallower.let_in().await;
+    let share = Up::Event.shared_filter("limen");
+    let subscribed = swallower.client.subscribe(share, rumqttc::QoS::AtLeastOnce);
+    subscribed.await.unwrap();
+    assert_eq!(swallower.subscribed().await, [true]);
+
+    house.link(broker.address).await;
+    let mut outbox = Outbox::new();
+    for _ in 0..40 {
+        outbox.punch(&door);
+    }
+    let mut line = Line::greeted(&door, broker.address, &outbox).await;
+    let mut through = 0_usize;
+    while through < 40 {
+        // Sent again from the mark, as a terminal does when nothing moves. An odd number, since the broker
+        // takes turns: an even one would give the same event to the same member for ever.
+        let window = outbox.sent.iter().cycle().skip(through).take(7);
+        for event in window {
+            line.publish(Up::Event, event.clone()).await;
+        }
+        let ack = line.ack(outbox.id()).await;
+        through = through.max(usize::try_from(ack.through).unwrap());
+    }
+    assert_eq!(house.facts().await.len(), 40);
+}
+
+#[tokio::test]
 async fn mosquitto_brings_what_a_revoked_key_signed_into_its_old_outbox_only() {
     let house = House::new().await;
     let door = house.terminal("Front door").await;

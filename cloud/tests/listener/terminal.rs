@@ -12,7 +12,8 @@ use limen_wire::{
     Ack, Command, Health, Held, Hello, Message, SealingSecret, SecretKey, Status, chain,
 };
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, Event as Happened, Incoming, LastWill, MqttOptions, QoS,
+    AsyncClient, ConnectReturnCode, Event as Happened, Incoming, LastWill, MqttOptions,
+    NetworkOptions, QoS,
 };
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -170,6 +171,9 @@ impl Line {
     /// Opens a line; nothing is said yet.
     pub fn open(identity: &Identity, options: MqttOptions) -> Self {
         let (client, mut line) = AsyncClient::new(options, 4096);
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        line.set_network_options(network);
         let (tell, heard) = mpsc::unbounded_channel();
         let driver = tokio::spawn(async move {
             loop {
