@@ -23,7 +23,9 @@ const BUSY: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The file can't be opened or made.
-    #[error("cannot open the database {path}: {source}")]
+    #[error(
+        "cannot open the database {path}: {source}; if it is damaged, keep it elsewhere for whoever repairs it and start again: a new outbox begins"
+    )]
     Open {
         /// The file.
         path: PathBuf,

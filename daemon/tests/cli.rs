@@ -206,3 +206,24 @@ fn a_self_test_without_models_says_so() {
     assert!(printed.contains("FAILED models"), "{printed}");
     assert!(printed.contains("zoo.toml"), "{printed}");
 }
+
+#[test]
+fn a_self_test_without_the_sample_pictures_says_that_they_were_removed() {
+    let models = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(self::models()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "pictures" {
+            let link = models.path().join(entry.file_name());
+            std::os::unix::fs::symlink(entry.path().canonicalize().unwrap(), link).unwrap();
+        }
+    }
+    let terminal = Terminal::claimed(&format!("models = {:?}\n", models.path()));
+    let output = daemon(&["self-test", "--config", &terminal.config()]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("ok     models"), "{printed}");
+    assert!(printed.contains("ok     recognition"), "{printed}");
+    assert!(
+        printed.contains("the sample pictures were removed"),
+        "{printed}"
+    );
+}

@@ -35,6 +35,8 @@ pub struct Known {
     pub results: Vec<CommandResult>,
     /// By outbox and number, byte for byte.
     pub events: BTreeMap<(Uuid, u64), String>,
+    /// The highest number of each outbox below which nothing is missing.
+    reached: BTreeMap<Uuid, u64>,
     /// How many copies came beyond the first.
     pub copies: u32,
     /// It takes everything and says nothing.
@@ -51,9 +53,7 @@ impl Known {
         {
             return through;
         }
-        (1..)
-            .take_while(|seq| self.events.contains_key(&(outbox, *seq)))
-            .count() as u64
+        self.reached.get(&outbox).copied().unwrap_or(0)
     }
 }
 
@@ -174,6 +174,11 @@ impl Cloud {
                     Some(_) => panic!("event {} came twice and differs", chain.seq),
                     None => {
                         known.events.insert((chain.outbox, chain.seq), compact);
+                        let mut reached = known.through(chain.outbox);
+                        while known.events.contains_key(&(chain.outbox, reached + 1)) {
+                            reached += 1;
+                        }
+                        known.reached.insert(chain.outbox, reached);
                     }
                 }
                 ack = Some(chain.outbox);
