@@ -371,12 +371,16 @@ mod tests {
         }
 
         fn show(&mut self, who: usize, place: u8, frames: usize, answer: Answer) {
-            for n in 0..frames {
+            for _ in 0..frames {
                 self.told
                     .extend(self.visits.see(self.now, vec![look(place)], Some(0)));
                 if self.visits.wants(self.now) {
                     self.embeddings += 1;
-                    let shift = if n % 2 == 0 { 0.1 } else { -0.1 };
+                    let shift = if self.embeddings.is_multiple_of(2) {
+                        0.1
+                    } else {
+                        -0.1
+                    };
                     if let Step::Decide(all) = self.visits.add(self.now, face(who, shift)) {
                         assert_eq!(all.len(), 2, "the third is like the first");
                         self.decisions += 1;
