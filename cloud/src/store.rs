@@ -497,9 +497,12 @@ pub enum StoreError {
     /// A row that no version of this program writes.
     #[error("the database holds a damaged value in {0}")]
     Damaged(&'static str),
+    /// The disk is full, or fails.
+    #[error("the disk of the data folder takes no more: make room there, or look whether it fails")]
+    Disk(#[source] rusqlite::Error),
     /// SQLite refused.
     #[error("the database refused")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// The database is of a version that can't be brought up to date.
     #[error("the database cannot be migrated")]
     Migration(#[from] Box<refinery::Error>),
@@ -515,4 +518,14 @@ pub enum StoreError {
     /// The thread that was to do it is gone.
     #[error("the database thread stopped")]
     Stopped,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DiskFull, SystemIoFailure};
+        match error.sqlite_error_code() {
+            Some(DiskFull | SystemIoFailure) => Self::Disk(error),
+            _ => Self::Sqlite(error),
+        }
+    }
 }

@@ -53,17 +53,15 @@ fn daemon_program() -> PathBuf {
     program
 }
 
-/// A free port that the kernel doesn't hand out to clients, so that a restarted server gets it again.
+/// A free port that the kernel doesn't hand out to clients, so that a restarted server gets it again. Each test
+/// is a process and has a dozen of its own to choose from.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 9_000).unwrap();
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + first + step % 3_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    let dozen = u16::try_from(std::process::id() % 1_000).unwrap();
+    (0..12)
+        .map(|_| 20_000 + dozen * 12 + NEXT.fetch_add(1, Ordering::Relaxed) % 12)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port between 20000 and 32000")
 }
 
 impl House {
@@ -117,13 +115,18 @@ impl House {
     }
 
     pub fn start_cloud(&mut self) {
+        self.start_cloud_by(|command| command);
+    }
+
+    /// Starts the cloud by another command that is made of the usual one.
+    pub fn start_cloud_by(&mut self, wrap: impl FnOnce(Command) -> Command) {
         let mut command = Command::new(cloud_program());
         command
             .args(["run", "--config"])
             .arg(self.folder.path().join("cloud.toml"))
             .arg("--data")
             .arg(self.data());
-        let cloud = Program::start("limen-cloud", &mut command);
+        let cloud = Program::start("limen-cloud", &mut wrap(command));
         cloud.await_line("limen-cloud is ready");
         self.cloud = Some(cloud);
     }
@@ -267,13 +270,18 @@ impl Terminal {
 
     /// Runs until it is ended, or, with `--until-end`, until its pictures are through and all is acknowledged.
     pub fn run(&self, more: &[&str]) -> Program {
+        self.run_by(more, |command| command)
+    }
+
+    /// Runs by another command that is made of the usual one.
+    pub fn run_by(&self, more: &[&str], wrap: impl FnOnce(Command) -> Command) -> Program {
         let mut command = Command::new(daemon_program());
         command
             .arg("run")
             .arg("--config")
             .arg(&self.config)
             .args(more);
-        Program::start("limen-daemon", &mut command)
+        Program::start("limen-daemon", &mut wrap(command))
     }
 }
 

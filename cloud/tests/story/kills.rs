@@ -28,13 +28,22 @@ pub fn busy(extra: &str, mqtt: &str) -> (House, Terminal) {
     (house, terminal)
 }
 
-/// Lets everything still waiting come through: the terminal walks its pictures once and waits for the ack.
-pub fn settle(terminal: &Terminal, greens: &mut BTreeSet<u64>) {
+/// Ends the terminal, lets everything still waiting come through (it walks its pictures once more and waits for
+/// the acknowledgement), ends the cloud, and has the checker decide; how many punches were green.
+pub fn settle(mut house: House, terminal: &Terminal, mut greens: BTreeSet<u64>) -> usize {
     terminal.configure("loop = true", "loop = false");
     let mut daemon = terminal.run(&["--until-end"]);
     let status = daemon.end();
     assert!(status.success(), "{status}: {}", daemon.all());
-    greens.extend(ledger::greens(&daemon.lines("punch accepted")));
+    greens.extend(greens_of(&daemon));
+    house.cloud.take().unwrap().terminate();
+    let events = ledger::check(
+        &terminal.database(),
+        &house.data().join("limen.db"),
+        &greens,
+    );
+    eprintln!("{events} events, {} of them green", greens.len());
+    greens.len()
 }
 
 /// A moment between 0 and `most_ms` that no two rounds share; the seed is the process id, which nextest prints.
@@ -49,13 +58,14 @@ pub fn moment(round: usize, most_ms: u64) {
     std::thread::park_timeout(std::time::Duration::from_millis(x % most_ms));
 }
 
-fn greens_of(daemon: &Program) -> BTreeSet<u64> {
+/// The punches for which this run of the terminal showed green.
+pub fn greens_of(daemon: &Program) -> BTreeSet<u64> {
     ledger::greens(&daemon.lines("punch accepted"))
 }
 
 #[test]
 fn kill_the_terminal_between_append_and_ack() {
-    let (mut house, terminal) = busy("", "");
+    let (house, terminal) = busy("", "");
     let mut greens = BTreeSet::new();
     for round in 0..rounds() {
         let mut daemon = terminal.run(&[]);
@@ -64,19 +74,7 @@ fn kill_the_terminal_between_append_and_ack() {
         daemon.kill();
         greens.extend(greens_of(&daemon));
     }
-    settle(&terminal, &mut greens);
-    house.cloud.take().unwrap().terminate();
-    let events = ledger::check(
-        &terminal.database(),
-        &house.data().join("limen.db"),
-        &greens,
-    );
-    assert!(greens.len() >= rounds());
-    eprintln!(
-        "{events} events, {} green, {} kills",
-        greens.len(),
-        rounds()
-    );
+    assert!(settle(house, &terminal, greens) >= rounds());
 }
 
 #[test]
@@ -92,17 +90,5 @@ fn kill_the_cloud_between_insert_and_ack() {
     }
     house.await_other_punch(&before);
     daemon.terminate();
-    let mut greens = greens_of(&daemon);
-    settle(&terminal, &mut greens);
-    house.cloud.take().unwrap().terminate();
-    let events = ledger::check(
-        &terminal.database(),
-        &house.data().join("limen.db"),
-        &greens,
-    );
-    eprintln!(
-        "{events} events, {} green, {} kills",
-        greens.len(),
-        rounds()
-    );
+    assert!(settle(house, &terminal, greens_of(&daemon)) >= rounds());
 }

@@ -11,6 +11,7 @@
 
 mod broker;
 mod collection;
+mod full_disk;
 mod house;
 mod kills;
 mod ledger;
