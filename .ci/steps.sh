@@ -56,7 +56,7 @@ step() {
   else
     steps_lines+=("$(printf 'FAILED  %4ds  %-12s %s' "$took" "$name" "$passed passed, $failed failed; see $log")")
     say "$name failed (status $status). The end of $log:"
-    grep -nE '^error|panicked at|FAIL|^failures:' "$log" | head -n 30 >&2
+    grep -nE '^error|panicked at|FAIL|^failures:' "$log" | awk -F: '!seen[$2 $3 $4]++' | head -n 20 >&2
     say '   …'
     tail -n 60 "$log" >&2
   fi
