@@ -4,12 +4,13 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use limen_face::{Calibration, Models, ZooError};
 use limen_wire::event::{self, Clock as Worth, Punch, Rejection, What};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
 use crate::camera::{self, Change};
@@ -127,6 +128,8 @@ enum Report {
     Lost(String),
 }
 
+type OpenEyes = Box<dyn FnOnce() -> io::Result<JoinHandle<()>>>;
+
 struct Terminal {
     identity: Arc<Identity>,
     outbox: Arc<Outbox>,
@@ -135,8 +138,13 @@ struct Terminal {
     stop: Stop,
     until: Until,
     reports: mpsc::UnboundedReceiver<Report>,
-    camera: std::thread::JoinHandle<()>,
-    vision: std::thread::JoinHandle<()>,
+    frames: Latest<camera::Captured>,
+    camera: JoinHandle<()>,
+    /// Begins to look; gone once that was begun.
+    open_eyes: Option<OpenEyes>,
+    /// Rings when there is a roster.
+    rostered: Arc<Notify>,
+    vision: Option<JoinHandle<()>>,
     uplink: Uplink,
     _alone: File,
 }
@@ -172,6 +180,12 @@ impl Terminal {
         let gallery = Arc::new(GallerySlot::new(gallery));
         let vitals = Arc::new(Vitals::new(data));
         vitals.model(models.embedding_id());
+        let rostered = Arc::new(Notify::new());
+        if roster.held().is_some() {
+            rostered.notify_one();
+        } else {
+            tracing::info!("no roster has come yet; nobody is looked at until one does");
+        }
 
         let uplink = Uplink::spawn(Parts {
             identity: Arc::clone(&identity),
@@ -186,6 +200,7 @@ impl Terminal {
                 Arc::clone(&gallery),
                 models.embedding_id().to_owned(),
                 calibration,
+                Arc::clone(&rostered),
             ),
         })?;
         let recorder = Arc::new(Recorder {
@@ -201,13 +216,19 @@ impl Terminal {
             feedback: Arc::new(LogFeedback),
             gate: config.gate.clone(),
         };
-        let vision = vision::spawn(eyes, frames.clone())?;
+        let open_eyes: OpenEyes = {
+            let frames = frames.clone();
+            Box::new(move || vision::spawn(eyes, frames))
+        };
         let (tell, reports) = mpsc::unbounded_channel();
         let stop = Stop::new();
         vitals.camera(event::Camera::Ok);
-        let camera = camera::spawn(config.camera.clone(), frames, stop.clone(), move |change| {
-            recorder.camera(change, &tell)
-        })?;
+        let camera = camera::spawn(
+            config.camera.clone(),
+            frames.clone(),
+            stop.clone(),
+            move |change| recorder.camera(change, &tell),
+        )?;
         Ok(Self {
             identity,
             outbox,
@@ -216,8 +237,11 @@ impl Terminal {
             stop,
             until,
             reports,
+            frames,
             camera,
-            vision,
+            open_eyes: Some(open_eyes),
+            rostered,
+            vision: None,
             uplink,
             _alone: alone,
         })
@@ -244,13 +268,21 @@ impl Terminal {
                         break;
                     }
                 },
+                // Who is unknown to an empty roster is no stranger: nobody is looked at before the first one.
+                () = self.rostered.notified(), if self.open_eyes.is_some() => {
+                    self.vision = self.open_eyes.take().map(|open| open()).transpose()?;
+                }
                 _ = look.tick() => watch.look(&self.clock, &self.outbox, &self.vitals),
             }
         }
         self.stop.set();
+        if self.open_eyes.take().is_some() {
+            // Nobody ever took a frame: the camera must not wait for that.
+            self.frames.close();
+        }
         // Vision ends by itself once the frames that are there were looked at.
-        for (thread, name) in [(self.camera, "camera"), (self.vision, "vision")] {
-            if thread.join().is_err() {
+        for (thread, name) in [(Some(self.camera), "camera"), (self.vision, "vision")] {
+            if thread.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!(thread = name, "a thread panicked");
             }
         }
@@ -304,12 +336,14 @@ fn publish(
     slot: Arc<GallerySlot>,
     model: String,
     calibration: Calibration,
+    rostered: Arc<Notify>,
 ) -> Box<dyn Fn() + Send> {
     Box::new(
         move || match roster::build(&roster, &model, calibration.clone()) {
             Ok(gallery) => {
                 tracing::info!(people = gallery.len(), "the gallery is exchanged");
                 slot.set(gallery);
+                rostered.notify_one();
             }
             Err(failed) => {
                 tracing::error!(%failed, "the gallery can't be built; the old one stays")

@@ -3,6 +3,7 @@
 use reqwest::Method;
 
 use super::house::{House, picture, scene};
+use super::kills::{busy, greens_of, settle};
 use super::ledger;
 
 #[test]
@@ -76,4 +77,19 @@ fn a_face_at_a_camera_becomes_an_hour_in_the_payroll() {
         &house.data().join("limen.db"),
         &greens,
     );
+}
+
+/// Bug: a terminal that had no roster yet turned everybody away as a stranger.
+#[test]
+fn nobody_is_a_stranger_before_the_first_roster() {
+    let (mut house, terminal) = busy("", "");
+    house.cloud.take().unwrap().terminate();
+    let mut daemon = terminal.run(&[]);
+    daemon.await_line("no roster has come yet");
+    daemon.await_line("limen-daemon is ready");
+    house.start_cloud();
+    daemon.await_line("punch accepted");
+    daemon.terminate();
+    assert_eq!(daemon.lines("not recognised"), Vec::<String>::new());
+    settle(house, &terminal, greens_of(&daemon));
 }
