@@ -38,6 +38,11 @@ pub enum KeyError {
         "the key {0} has not the length that it was made with; restore the data folder from a backup, or remove it and claim the terminal again"
     )]
     Length(PathBuf),
+    /// A claimed terminal without one of its keys: another one would sign for nobody.
+    #[error(
+        "the key {0} of this claimed terminal is missing; restore it from a backup, or remove the data folder and claim the terminal again"
+    )]
+    Missing(PathBuf),
     /// A secret that others may read.
     #[error("{0} is readable by others: chmod it to 600")]
     Open(PathBuf),
@@ -106,6 +111,16 @@ impl Keys {
         })
     }
 
+    /// Reads the keys of a claimed terminal, all of which are there.
+    fn load(data: &Path) -> Result<Self, KeyError> {
+        let folder = folder(data)?;
+        Ok(Self {
+            signing: SecretKey::from_seed(*load(&folder.join(SIGNING))?),
+            sealing: SealingSecret::from_seed(*load(&folder.join(SEALING))?),
+            roster: load(&folder.join(ROSTER))?,
+        })
+    }
+
     /// Makes all keys anew: whatever was signed or sealed with the old ones is void. For a
     /// terminal that is not claimed.
     ///
@@ -148,7 +163,7 @@ impl Identity {
             detail: error.to_string(),
         })?;
         Ok(Some(Self {
-            keys: Keys::load_or_make(data)?,
+            keys: Keys::load(data)?,
             site,
         }))
     }
@@ -195,12 +210,17 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
 }
 
 fn load_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    match read_private(path)? {
-        Some(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
-            .map(Zeroizing::new)
-            .map_err(|_| KeyError::Length(path.to_owned())),
-        None => make(path),
+    match load(path) {
+        Err(KeyError::Missing(_)) => make(path),
+        found => found,
     }
+}
+
+fn load(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let bytes = read_private(path)?.ok_or_else(|| KeyError::Missing(path.to_owned()))?;
+    <[u8; 32]>::try_from(bytes.as_slice())
+        .map(Zeroizing::new)
+        .map_err(|_| KeyError::Length(path.to_owned()))
 }
 
 fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
@@ -311,6 +331,20 @@ mod tests {
                 Err(KeyError::Length(_))
             ));
             fs::write(&path, [1; 32]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_claimed_terminal_that_lost_a_key_does_not_make_another_one() {
+        for lost in [SIGNING, SEALING, ROSTER] {
+            let data = tempfile::tempdir().unwrap();
+            Keys::load_or_make(data.path()).unwrap();
+            pin(data.path(), &site()).unwrap();
+            let path = data.path().join(FOLDER).join(lost);
+            fs::remove_file(&path).unwrap();
+            let refused = Identity::load(data.path()).err();
+            assert!(matches!(refused, Some(KeyError::Missing(_))), "{lost}");
+            assert!(!path.exists(), "{lost}");
         }
     }
 
