@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use limen_wire::event::Clock as Worth;
@@ -57,8 +57,36 @@ pub struct Reading {
 pub struct Clock {
     trust: Trust,
     boot: Uuid,
-    keeps_time_off: bool,
-    was_synced: AtomicBool,
+    belief: Mutex<Belief>,
+}
+
+/// What speaks for a clock that nobody disciplines at the moment.
+struct Belief {
+    /// It was synchronised earlier in this boot, or a hardware clock carried it over; and it was
+    /// not set by hand since.
+    holds: bool,
+    /// The last reading: the time, and milliseconds since the boot.
+    last: Option<(Timestamp, u64)>,
+}
+
+impl Belief {
+    /// How far the clock is believed that shows `at`.
+    fn judge(
+        &mut self,
+        trust: Trust,
+        kernel_says_synced: bool,
+        at: Timestamp,
+        up_ms: u64,
+    ) -> Worth {
+        let last = self.last.replace((at, up_ms));
+        // Whoever sets a clock by hand takes its time from nowhere that is known.
+        if last.is_some_and(|last| stepped(last, (at, up_ms)).is_some()) {
+            self.holds = false;
+        }
+        let worth = judge(trust, kernel_says_synced, self.holds, at);
+        self.holds |= worth == Worth::Synced;
+        worth
+    }
 }
 
 impl Clock {
@@ -69,11 +97,14 @@ impl Clock {
     /// When `/proc` does not tell the boot.
     pub fn new(trust: Trust, synced_boot: Option<Uuid>) -> Result<Self, ClockError> {
         let boot = boot()?;
+        let keeps_time_off = Path::new("/dev/rtc0").exists() || Path::new("/dev/rtc").exists();
         Ok(Self {
             trust,
             boot,
-            keeps_time_off: Path::new("/dev/rtc0").exists() || Path::new("/dev/rtc").exists(),
-            was_synced: AtomicBool::new(synced_boot == Some(boot)),
+            belief: Mutex::new(Belief {
+                holds: synced_boot == Some(boot) || keeps_time_off,
+                last: None,
+            }),
         })
     }
 
@@ -87,39 +118,25 @@ impl Clock {
     /// # Errors
     /// When `/proc/uptime` can't be read.
     pub fn read(&self) -> Result<Reading, ClockError> {
-        let at = Timestamp::now();
-        let clock = judge(
-            self.trust,
-            kernel_says_synced(),
-            self.was_synced.load(Ordering::Relaxed),
-            self.keeps_time_off,
-            at,
-        );
-        if clock == Worth::Synced {
-            self.was_synced.store(true, Ordering::Relaxed);
-        }
+        let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, uptime_ms) = (Timestamp::now(), uptime_ms()?);
+        let clock = belief.judge(self.trust, kernel_says_synced(), at, uptime_ms);
         Ok(Reading {
             at,
             clock,
             boot: self.boot,
-            uptime_ms: uptime_ms()?,
+            uptime_ms,
         })
     }
 }
 
 /// How far a clock is believed that shows `at`.
-fn judge(
-    trust: Trust,
-    kernel_says_synced: bool,
-    was_synced: bool,
-    keeps_time_off: bool,
-    at: Timestamp,
-) -> Worth {
+fn judge(trust: Trust, kernel_says_synced: bool, holds: bool, at: Timestamp) -> Worth {
     if !(FLOOR_S..CEILING_S).contains(&at.as_second()) {
         Worth::Unsynced
     } else if kernel_says_synced || trust == Trust::System {
         Worth::Synced
-    } else if was_synced || keeps_time_off {
+    } else if holds {
         Worth::Holdover
     } else {
         Worth::Unsynced
@@ -165,13 +182,17 @@ pub fn step(before: &Reading, now: &Reading) -> Option<(Timestamp, Timestamp)> {
     if before.boot != now.boot {
         return None;
     }
-    let passed_ms = i64::try_from(now.uptime_ms.checked_sub(before.uptime_ms)?).ok()?;
+    stepped((before.at, before.uptime_ms), (now.at, now.uptime_ms))
+}
+
+fn stepped(before: (Timestamp, u64), now: (Timestamp, u64)) -> Option<(Timestamp, Timestamp)> {
+    let passed_ms = i64::try_from(now.1.checked_sub(before.1)?).ok()?;
     let expected = before
-        .at
+        .0
         .checked_add(SignedDuration::from_millis(passed_ms))
         .ok()?;
-    let off = now.at.duration_since(expected);
-    (off.abs() > STEP).then_some((expected, now.at))
+    let off = now.0.duration_since(expected);
+    (off.abs() > STEP).then_some((expected, now.0))
 }
 
 #[cfg(test)]
@@ -188,22 +209,54 @@ mod tests {
         let now = at("2026-11-24T08:00:00Z");
         let never_set = at("1970-01-01T00:05:00Z");
         let far = at("2136-01-01T00:00:00Z");
-        for (trust, kernel, was, keeps, shown, expected) in [
-            (Trust::Check, true, false, false, now, Synced),
-            (Trust::Check, false, true, false, now, Holdover),
-            (Trust::Check, false, false, true, now, Holdover),
-            (Trust::Check, false, false, false, now, Unsynced),
-            (Trust::System, false, false, false, now, Synced),
-            (Trust::System, false, false, false, never_set, Unsynced),
-            (Trust::System, true, true, true, far, Unsynced),
-            (Trust::Check, true, true, true, never_set, Unsynced),
+        for (trust, kernel, holds, shown, expected) in [
+            (Trust::Check, true, false, now, Synced),
+            (Trust::Check, false, true, now, Holdover),
+            (Trust::Check, false, false, now, Unsynced),
+            (Trust::System, false, false, now, Synced),
+            (Trust::System, false, false, never_set, Unsynced),
+            (Trust::System, true, true, far, Unsynced),
+            (Trust::Check, true, true, never_set, Unsynced),
         ] {
             assert_eq!(
-                judge(trust, kernel, was, keeps, shown),
+                judge(trust, kernel, holds, shown),
                 expected,
-                "{trust:?} kernel={kernel} was={was} keeps={keeps} {shown}"
+                "{trust:?} kernel={kernel} holds={holds} {shown}"
             );
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_by_hand_is_not_believed_until_it_is_synchronised() {
+        let mut belief = Belief {
+            holds: false,
+            last: None,
+        };
+        let mut shows =
+            |kernel, shown: &str, up_ms| belief.judge(Trust::Check, kernel, at(shown), up_ms);
+        assert_eq!(shows(true, "2026-11-24T08:00:00Z", 0), Worth::Synced);
+        // The time server is away; the clock goes on by itself.
+        assert_eq!(
+            shows(false, "2026-11-24T09:00:00Z", 3_600_000),
+            Worth::Holdover
+        );
+        // Two hours back, and the kernel knows of no time server.
+        assert_eq!(
+            shows(false, "2026-11-24T07:00:10Z", 3_610_000),
+            Worth::Unsynced
+        );
+        assert_eq!(
+            shows(false, "2026-11-24T07:00:20Z", 3_620_000),
+            Worth::Unsynced
+        );
+        assert_eq!(
+            shows(true, "2026-11-24T09:00:30Z", 3_630_000),
+            Worth::Synced
+        );
+        assert_eq!(
+            shows(false, "2026-11-24T09:00:40Z", 3_640_000),
+            Worth::Holdover
+        );
     }
 
     #[test]
