@@ -26,6 +26,8 @@ const MOST_EARLY: usize = 1024;
 
 /// How long nothing may move before it is said again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// How long a line may take to open, subscriptions and all; past it another one is tried.
+const OPENING: Duration = Duration::from_secs(60);
 /// How long to wait before the next try to connect, at first and at most.
 const CONNECT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
@@ -206,8 +208,8 @@ impl Lane {
 enum Line {
     /// Not connected; the next try is due then.
     Down(Time),
-    /// A try is under way.
-    Opening,
+    /// A try is under way, and is given up then.
+    Opening(Time),
     /// Connected.
     Up,
 }
@@ -275,8 +277,7 @@ impl Uplink {
     /// When [`Input::Tick`] is wanted at the latest.
     pub fn wake_at(&self) -> Time {
         match self.line {
-            Line::Down(at) => at,
-            Line::Opening => Time::MAX,
+            Line::Down(at) | Line::Opening(at) => at,
             Line::Up => {
                 let hello = (self.misfit || self.lanes.iter().any(|l| l.greeted && !l.answered))
                     .then(|| self.hello_at.saturating_add(self.hello_again.wait()));
@@ -499,10 +500,11 @@ impl Uplink {
         }
         match self.line {
             Line::Down(at) if at <= now => {
-                self.line = Line::Opening;
+                self.line = Line::Opening(now.saturating_add(OPENING));
                 out.push(Output::Connect);
             }
-            Line::Down(_) | Line::Opening => {}
+            Line::Opening(at) if at <= now => self.lost(now),
+            Line::Down(_) | Line::Opening(_) => {}
             Line::Up => {
                 self.greet(now, out);
                 self.hello_due(now, out);

@@ -48,7 +48,7 @@ fn sent(outputs: &[Output]) -> Vec<Output> {
 fn connected(outboxes: &[Stretch]) -> Uplink {
     let mut up = uplink(outboxes);
     assert_eq!(up.handle(s(0), Input::Tick), [Output::Connect]);
-    assert_eq!(up.wake_at(), Time::MAX, "nothing to do until it is open");
+    assert_eq!(up.wake_at(), OPENING, "nothing to do until it is open");
     up.handle(s(1), Input::Opened);
     up
 }
@@ -303,6 +303,20 @@ fn a_line_that_is_lost_is_opened_again_ever_slower_until_a_cloud_answers() {
     up.handle(now, ack(ONE, 0));
     up.handle(now, Input::Lost);
     assert_eq!(up.wake_at() - now, CONNECT.0);
+}
+
+#[test]
+fn a_line_that_neither_opens_nor_fails_is_given_up() {
+    let mut up = uplink(&[stretch(ONE, 1, 2, 0)]);
+    assert_eq!(up.handle(s(0), Input::Tick), [Output::Connect]);
+    assert_eq!(up.wake_at(), OPENING);
+    assert_eq!(up.handle(s(59), Input::Tick), []);
+    assert_eq!(up.handle(s(60), Input::Tick), []);
+    let again = up.wake_at();
+    assert!(again > s(60) && again < s(62), "{again:?}");
+    assert_eq!(up.handle(again, Input::Tick), [Output::Connect]);
+    // One that opens at the last moment is as good as another.
+    assert_eq!(up.handle(s(70), Input::Opened), [Output::Hello(ONE)]);
 }
 
 #[test]
