@@ -19,8 +19,8 @@ import { types } from "./description.mjs";
 import { Terminal, program as daemon } from "./terminal.mjs";
 
 const OWNER = { name: "Threshold Ltd", email: "owner@example.com", password: "a long way to the door" };
-const EMPLOYEE = { name: "Barack Obama", email: "barack@example.com", password: "photographs of other days" };
-const SECOND = { name: "Joe Biden", email: "joe@example.com", password: "only one photograph here" };
+const EMPLOYEE = { name: "Grace Example", email: "grace@example.com", password: "photographs of other days" };
+const SECOND = { name: "Edgar Sample", email: "edgar@example.com", password: "only one photograph here" };
 
 const photo = (name) => join(root, "models/pictures", name);
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
