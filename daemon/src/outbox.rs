@@ -217,6 +217,7 @@ impl Outbox {
         now: &Reading,
     ) -> Result<(Stretch, Stretch), OutboxError> {
         let mut writer = self.writer();
+        let terminal = self.author.identity.site.terminal;
         let transaction = begin(&mut writer)?;
         let head = match rows::current(&transaction)? {
             Some(current) if current.head.outbox == old => current.head,
@@ -229,25 +230,23 @@ impl Outbox {
         let start = begin_anew(&transaction, &self.author, self.hardware, now, Some(head))?;
         rows::end_at(&transaction, old, after, again.prev)?;
         let end = write(&transaction, &self.author, &again.events(start.seq))?;
+        // Read before the COMMIT: after it nothing may fail, since an outbox is left only once.
+        let stretches = rows::stretches(&transaction, terminal)?;
+        let found = |of: Uuid| stretches.iter().find(|s| s.outbox == of).copied();
+        let new = found(end.outbox).ok_or(OutboxError::Unknown(end.outbox))?;
         transaction.commit()?;
         let next = end.seq + 1;
         self.end.send_replace(End {
             outbox: end.outbox,
             next,
         });
-        drop(writer);
-        let stretches = self.stretches()?;
-        let found = |of: Uuid| stretches.iter().find(|s| s.outbox == of).copied();
         let empty = Stretch {
             outbox: old,
             oldest: after + 1,
             next: after + 1,
             through: after,
         };
-        Ok((
-            found(old).unwrap_or(empty),
-            found(end.outbox).ok_or(OutboxError::Unknown(end.outbox))?,
-        ))
+        Ok((found(old).unwrap_or(empty), new))
     }
 
     /// The outboxes of this terminal that keep events, in order of birth, the current one last.

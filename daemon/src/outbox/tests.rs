@@ -225,6 +225,20 @@ fn an_outbox_that_is_left_is_said_again_from_where_both_agree() {
     chain_of(&again, &stretches[1]);
 }
 
+/// Whoever asks again for an outbox that was left is told that there is none, so an error after
+/// the COMMIT would leave the uplink without the new one until the next start.
+#[test]
+fn an_outbox_is_left_and_said_so_or_not_left() {
+    let data = TempDir::new().unwrap();
+    let outbox = open(&data, HERE);
+    outbox.append(&now(), &[punch(1)]).unwrap();
+    let old = outbox.end().borrow().outbox;
+    *outbox.uplink() = Connection::open_in_memory().unwrap();
+    let left = outbox.leave(old, 1, &now());
+    let current = outbox.end().borrow().outbox;
+    assert_eq!(left.map(|(_, new)| new.outbox).unwrap_or(old), current);
+}
+
 #[test]
 fn what_was_deleted_is_not_taken_for_damaged() {
     let data = TempDir::new().unwrap();
