@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use limen_wire::event::{Event, OutboxHead, What};
+use limen_wire::event::{Clock as Worth, Event, OutboxHead, What};
 use limen_wire::jws::{self, Chain, Header, JwsError};
 use limen_wire::topic::{Topic, Up};
 use limen_wire::{Hash, chain};
@@ -298,7 +298,9 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub fn keep(&self, outbox: Uuid, through: u64, now: &Reading) -> Result<(), OutboxError> {
-        rows::keep(&self.uplink(), outbox, through, now.at)
+        // By a wrong clock it may look old already, and would be deleted once the clock is right.
+        let at = (now.clock != Worth::Unsynced).then_some(now.at);
+        rows::keep(&self.uplink(), outbox, through, at)
     }
 
     /// The states of the cloud's database that were met, the believed one last.

@@ -255,7 +255,7 @@ pub fn keep(
     connection: &Connection,
     outbox: Uuid,
     through: u64,
-    at: Timestamp,
+    at: Option<Timestamp>,
 ) -> Result<(), OutboxError> {
     let number: Option<i64> = connection
         .prepare_cached(
@@ -266,6 +266,7 @@ pub fn keep(
         })
         .optional()?;
     let number = number.ok_or(OutboxError::Unknown(outbox))?;
+    let Some(at) = at else { return Ok(()) };
     connection
         .prepare_cached(
             "INSERT INTO marks (number, day, through) VALUES (?1, ?2, ?3)

@@ -156,6 +156,22 @@ fn only_what_was_acknowledged_35_days_ago_is_deleted() {
 }
 
 #[test]
+fn what_was_acknowledged_by_a_wrong_clock_is_not_deleted_at_once_by_the_right_one() {
+    let data = TempDir::new().unwrap();
+    let outbox = open(&data, HERE);
+    let of = outbox.append(&now(), &[punch(1), punch(2)]).unwrap().outbox;
+    let woken = Reading {
+        clock: Clock::Unsynced,
+        ..at("1970-01-01T00:05:00Z")
+    };
+    outbox.keep(of, 2, &woken).unwrap();
+    assert_eq!(outbox.stretches().unwrap()[0].through, 2);
+    assert_eq!(outbox.prune(&now()).unwrap(), 0);
+    outbox.keep(of, 3, &now()).unwrap();
+    assert_eq!(outbox.prune(&at("2026-12-30T08:00:00Z")).unwrap(), 3);
+}
+
+#[test]
 fn another_machine_begins_a_new_outbox_that_names_the_old_one() {
     let data = TempDir::new().unwrap();
     let old = open(&data, HERE);
