@@ -132,7 +132,7 @@ impl App {
     /// When the configuration can't stand, or the folder, the secrets or the database can't be used.
     pub fn open(config: Config, data: &Path) -> Result<Self, StartError> {
         config.check()?;
-        std::fs::create_dir_all(data).map_err(|source| StartError::Data {
+        vault::private_folder(data).map_err(|source| StartError::Data {
             path: data.to_owned(),
             source,
         })?;

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::accounts::founding::{self, NoPlace};
-use crate::vault::write_private;
+use crate::vault::{private_folder, write_private};
 use crate::{App, Config, StartError, downlink, http, link, listener, metrics};
 
 /// File in the data folder with the one-time set-up link.
@@ -240,7 +240,7 @@ async fn serve_web(app: Arc<App>, listener: TcpListener) -> io::Result<()> {
 }
 
 fn make_folder(data: &Path) -> Result<(), RunError> {
-    fs::create_dir_all(data).map_err(|source| {
+    private_folder(data).map_err(|source| {
         StartError::Data {
             path: data.to_owned(),
             source,

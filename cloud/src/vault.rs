@@ -122,11 +122,7 @@ impl Vault {
             path: folder.clone(),
             source,
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(file)?;
+        private_folder(&folder).map_err(file)?;
         let mut data_key = load_or_make(&folder.join("data.key"))?;
         let cipher = XChaCha20Poly1305::new(&Key::from(*data_key));
         data_key.zeroize();
@@ -241,6 +237,17 @@ fn load_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, VaultError> {
     }
 }
 
+/// Makes a folder that only its owner may enter; one that is there stays as it is.
+///
+/// # Errors
+/// When it can't be made.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
 /// Writes a file that only its owner may read, wholly or not at all, and waits until it is on the disk.
 ///
 /// # Errors
@@ -289,6 +296,16 @@ mod tests {
         damaged[30] ^= 1;
         assert!(vault.open_sealed(template(2), &damaged).is_err());
         assert!(vault.open_sealed(template(2), &sealed[..10]).is_err());
+    }
+
+    #[test]
+    fn the_data_folder_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("var/limen");
+        private_folder(&data).unwrap();
+        let mode = fs::metadata(&data).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        private_folder(&data).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const DEFAULT: &str = include_str!("../terminal.toml");
 pub enum ConfigError {
     /// The file can't be read.
     #[error(
-        "cannot read the configuration {path}: {source}; `limen-daemon default-config` prints one to begin with"
+        "cannot read the configuration {path} (`limen-daemon default-config` prints one to begin with)"
     )]
     Read {
         /// The file.
