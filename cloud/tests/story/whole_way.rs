@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use super::house::{House, picture, scene};
+use super::house::{House, free_port, picture, scene};
 use super::kills::{busy, greens_of, settle};
 use super::ledger;
 
@@ -92,4 +92,28 @@ fn nobody_is_a_stranger_before_the_first_roster() {
     daemon.terminate();
     assert_eq!(daemon.lines("not recognised"), Vec::<String>::new());
     settle(house, &terminal, greens_of(&daemon));
+}
+
+/// With the certificates that the claim gave, over mutual TLS; and what a revoked terminal still says is not heard.
+#[test]
+fn a_terminal_off_this_machine_goes_by_mutual_tls_until_it_is_revoked() {
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let tls = format!("[mqtt.tls]\nlisten = \"{address}\"\nnames = [\"127.0.0.1\"]");
+    let (house, terminal) = busy(&tls, &format!("mqtts://{address}"));
+    let mut daemon = terminal.run(&[]);
+    let before = house.await_other_punch("");
+    house.await_other_punch(&before);
+    let live = house.live();
+    let id = live["terminals"][0]["id"].as_str().unwrap();
+    assert_eq!(live["terminals"][0]["online"], true, "{live}");
+    house.call(Method::DELETE, &format!("/api/v1/terminals/{id}"), None);
+    house
+        .cloud
+        .as_ref()
+        .unwrap()
+        .await_line("a terminal's line has ended");
+    daemon.await_line("the line to the cloud");
+    assert_eq!(house.live()["terminals"].as_array().unwrap().len(), 0);
+    daemon.terminate();
 }
