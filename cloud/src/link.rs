@@ -174,10 +174,11 @@ async fn poll(
                 }
             }
             Ok(Event::Incoming(Incoming::Publish(publish))) => {
-                if came.try_send(publish).is_err() {
+                if let Err(left) = came.try_send(publish) {
                     tracing::warn!(
                         "the cloud takes no more from the broker; terminals send it again"
                     );
+                    acknowledge(client, &left.into_inner());
                 }
             }
             Ok(_) => {}
@@ -221,8 +222,9 @@ async fn sing(client: AsyncClient, me: Uuid, mut ready: watch::Receiver<bool>) {
     }
 }
 
-/// Takes messages in the order in which they came; each is acknowledged to the broker when it is kept, or
-/// refused in words.
+/// Takes messages in the order in which they came; each is acknowledged to the broker when it was looked at.
+/// That frees a place on the line, of which a broker gives few, and promises nobody anything: what could not
+/// be kept comes again from the outbox.
 async fn take_all(
     app: Arc<App>,
     client: AsyncClient,
@@ -242,12 +244,11 @@ async fn take_all(
             Ok(pending) => {
                 let client = client.clone();
                 tokio::spawn(async move {
-                    if pending.kept().await.is_ok() {
-                        acknowledge(&client, &publish);
-                    }
+                    // Kept or not: only the cloud's own acknowledgement counts.
+                    let _ = pending.kept().await;
+                    acknowledge(&client, &publish);
                 });
             }
-            Err(refusal) if refusal.is_ours() => {}
             Err(_) => acknowledge(&client, &publish),
         }
     }

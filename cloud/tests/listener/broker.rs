@@ -240,3 +240,29 @@ async fn mosquitto_brings_what_a_revoked_key_signed_into_its_old_outbox_only() {
         let _ = tokio::time::timeout(Duration::from_millis(50), changed.recv()).await;
     }
 }
+
+/// A broker sends so many messages and no more before it is told that one of them came.
+#[tokio::test]
+async fn what_could_not_be_kept_does_not_block_the_line_to_the_broker() {
+    let house = House::new().await;
+    let door = house.terminal("Front door").await;
+    let broker = Mosquitto::start().await;
+    house.link(broker.address).await;
+    let (mut bad, mut good) = (Outbox::new(), Outbox::new());
+    house.change(&format!(
+        "CREATE TRIGGER full BEFORE INSERT ON events WHEN new.outbox = x'{}'
+         BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+        bad.id().simple()
+    ));
+    let mut line = Line::greeted(&door, broker.address, &good).await;
+    for _ in 0..100 {
+        line.publish(Up::Event, bad.punch(&door)).await;
+    }
+    line.publish(Up::Event, good.punch(&door)).await;
+    line.through(good.id(), 1).await;
+    house.change("DROP TRIGGER full");
+    for event in &bad.sent {
+        line.publish(Up::Event, event.clone()).await;
+    }
+    line.through(bad.id(), 100).await;
+}

@@ -141,6 +141,13 @@ impl House {
         database.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
+    /// Changes the database itself.
+    pub fn change(&self, statement: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        database.busy_timeout(crate::terminal::PATIENCE).unwrap();
+        database.execute(statement, []).unwrap();
+    }
+
     fn write(&self, statement: &str, blob: &[u8]) {
         let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
         database.busy_timeout(crate::terminal::PATIENCE).unwrap();
