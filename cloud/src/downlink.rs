@@ -131,9 +131,6 @@ pub enum DownlinkError {
     /// The roster can't be cut into pages.
     #[error("the roster of site {0} cannot be sent")]
     Pages(Uuid, #[source] limen_wire::roster::PagingError),
-    /// A stored template does not open.
-    #[error("the template of person {0} does not open")]
-    Template(Uuid, #[source] VaultError),
     /// The hours can't be concluded.
     #[error("the state of the people cannot be concluded")]
     Attendance(#[from] crate::attendance::AttendanceError),

@@ -112,7 +112,7 @@ pub(crate) async fn applied(
     if held.to != applied.version {
         return Ok(());
     }
-    let people = open_all(app, terminal.tenant, held.put)?;
+    let people = open_all(app, terminal.tenant, held.put);
     let pairs = people
         .iter()
         .map(|person| (person.id, person.template_hash()));
@@ -250,7 +250,7 @@ async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), 
     if changes.to == heard.roster {
         return Ok(());
     }
-    let put = open_all(app, terminal.tenant, changes.put)?
+    let put = open_all(app, terminal.tenant, changes.put)
         .into_iter()
         .map(|person| Change::Put(Box::new(person)));
     let forget = changes.forget.into_iter().map(|id| Change::Forget(id.0));
@@ -265,23 +265,27 @@ async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), 
     Ok(())
 }
 
-fn open_all(
-    app: &App,
-    tenant: TenantId,
-    people: Vec<RosterPerson>,
-) -> Result<Vec<Person>, DownlinkError> {
+/// People as terminals are to know them. One whose template does not open is known by no face, and keeps
+/// nothing from the others: who is to be forgotten must be.
+fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>) -> Vec<Person> {
     people
         .into_iter()
         .map(|person| {
             let mut templates = Vec::new();
             let mut model = String::new();
             if let Some(stored) = &person.template {
-                let template = enrolment::open(app, tenant, person.id, stored)
-                    .map_err(|error| DownlinkError::Template(person.id.0, error))?;
-                templates.push(Blob(template.to_vec()));
-                stored.model.clone_into(&mut model);
+                match enrolment::open(app, tenant, person.id, stored) {
+                    Ok(template) => {
+                        templates.push(Blob(template.to_vec()));
+                        stored.model.clone_into(&mut model);
+                    }
+                    Err(error) => tracing::error!(
+                        person = %person.id.0, %error,
+                        "a stored template does not open: damaged, or moved from another row; enrol the person again"
+                    ),
+                }
             }
-            Ok(Person {
+            Person {
                 id: person.id.0,
                 name: person.name,
                 language: String::new(),
@@ -290,7 +294,7 @@ fn open_all(
                 pin_verifier: None,
                 badges: Vec::new(),
                 second_factor_with: Vec::new(),
-            })
+            }
         })
         .collect()
 }

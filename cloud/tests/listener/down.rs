@@ -173,3 +173,18 @@ async fn states_follow_a_punch_to_every_terminal() {
     // Sealed for one terminal, it opens for no other.
     assert!(open(&sealed, &front.sealing, &verified.header).is_err());
 }
+
+#[tokio::test]
+async fn one_damaged_template_does_not_keep_the_roster_from_everybody() {
+    let house = House::new().await;
+    let ada = house.person("Ada Lovelace").await;
+    let grace = house.person("Grace Hopper").await;
+    house.damage_template(grace);
+    let door = house.terminal("Front door").await;
+    let mut line = Line::greeted(&door, house.mqtt, &Outbox::new()).await;
+    let page = line.page().await;
+    let mut people: Vec<_> = page.changes.iter().map(put).collect();
+    people.sort_by_key(|person| person.name.clone());
+    let held: Vec<_> = people.iter().map(|p| (p.id, p.templates.len())).collect();
+    assert_eq!(held, [(ada.0, 1), (grace.0, 0)], "nobody is known by it");
+}

@@ -162,6 +162,15 @@ impl House {
         );
     }
 
+    /// The template of that person is damaged.
+    pub fn damage_template(&self, person: AccountId) {
+        self.write(
+            "UPDATE templates SET sealed = zeroblob(64) WHERE person = ?1",
+            person.0.as_bytes(),
+        );
+        let _ = self.app.changed.send(self.tenant);
+    }
+
     /// Somebody works here no longer.
     pub fn leaves(&self, person: AccountId) {
         self.write(
