@@ -82,7 +82,7 @@ pub async fn pay(
     now: Timestamp,
 ) -> Result<Option<usize>, AttendanceError> {
     // Read before the facts: a payment that comes between is then found by the store, which marks no session
-    // twice.
+    // and no time twice.
     let paid = app.store.paid_sessions(tenant, Some(person)).await?;
     let attendance = Attendance::of(app, tenant, Some(person), now).await?;
     if attendance.people.is_empty() {

@@ -469,7 +469,8 @@ pub trait House {
         person: Option<AccountId>,
     ) -> Answer<Vec<PaidSession>>;
 
-    /// Marks closed sessions as paid; those that are already are left alone. How many are new.
+    /// Marks closed sessions as paid; those that are already, and those that overlap time of the person that
+    /// is, are left alone. How many are new.
     fn mark_paid(
         &self,
         tenant: TenantId,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use limen_cloud::store::ledger::{Ledger as _, NewEvent, NewFact, Outcome};
 use limen_cloud::store::sqlite::Sqlite;
-use limen_cloud::store::{AccountId, House as _, TenantId};
+use limen_cloud::store::{AccountId, House as _, PaidSession, PunchKey, TenantId};
 use limen_wire::event::{Clock, Direction, Event, Grade, Method, Punch, Rejection, What};
 use limen_wire::{Hash, PublicKey};
 use rusqlite::Connection;
@@ -91,6 +91,27 @@ impl Past {
             Direction::Out,
         )
         .await;
+    }
+
+    /// How many sessions are marked as paid when a pay run comes with that one.
+    pub async fn marked(&self, person: &str, check_in: Timestamp, check_out: Timestamp) -> usize {
+        let person = self.person(person).await;
+        let session = PaidSession {
+            person,
+            opened_by: PunchKey {
+                terminal: Uuid::new_v4(),
+                outbox: Uuid::new_v4(),
+                seq: 1,
+            },
+            check_in,
+            check_out,
+            amount_minor: 100,
+            currency: "EUR".to_owned(),
+        };
+        self.store
+            .mark_paid(self.tenant, vec![session], person, self.now)
+            .await
+            .unwrap()
     }
 
     /// A punch that goes to quarantine.

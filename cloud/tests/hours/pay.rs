@@ -228,3 +228,14 @@ async fn nobody_pays_or_sees_anybody_elses_people() {
         server.get(path, None).await.is(401, "Not authenticated");
     }
 }
+
+#[tokio::test]
+async fn two_pays_at_once_that_cut_the_same_hours_otherwise_pay_them_once() {
+    let (_server, _, _, past) = ada_and_bob().await;
+    // One pay read the facts before a late punch came, the other after: both were due, neither was paid yet.
+    assert_eq!(past.marked("Bob", past.ago(72), past.ago(64)).await, 1);
+    assert_eq!(past.marked("Bob", past.ago(70), past.ago(66)).await, 0);
+    assert_eq!(past.marked("Bob", past.ago(65), past.ago(60)).await, 0);
+    // What only touches it is other time.
+    assert_eq!(past.marked("Bob", past.ago(64), past.ago(60)).await, 1);
+}

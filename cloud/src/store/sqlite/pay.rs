@@ -75,7 +75,10 @@ pub(super) fn mark_paid(
         "INSERT OR IGNORE INTO paid_sessions
            (tenant, person, terminal, outbox, seq, check_in, check_out, amount_minor, currency,
             paid, paid_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+         WHERE NOT EXISTS (
+           SELECT 1 FROM paid_sessions
+           WHERE tenant = ?1 AND person = ?2 AND check_in < ?7 AND ?6 < check_out)",
     )?;
     for session in sessions {
         marked += statement.execute((
