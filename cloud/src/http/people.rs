@@ -59,7 +59,7 @@ struct Inviting {
     /// `employee`, or `employer` for a new organisation (the owner's right).
     #[schema(example = "employee")]
     kind: String,
-    /// An employee's pay per hour, as a decimal; the invitation then holds for that rate only.
+    /// An employee's pay per hour, as a decimal, which the invitation holds for; an employer has none.
     #[schema(value_type = Option<String>, example = "21.50")]
     hourly_rate: Option<Decimal>,
 }
@@ -162,6 +162,10 @@ async fn invite(
     })?;
     if kind == Kind::Employer && !employer.owner {
         return Err(ApiError::forbidden("Only the owner invites employers"));
+    }
+    // Without one, whoever is invited would say what they earn.
+    if kind == Kind::Employee && inviting.hourly_rate.is_none() {
+        return Err(ApiError::field(FieldProblem::missing("hourly_rate")));
     }
     if let Some(rate) = inviting.hourly_rate
         && let Err(why) = form::check_rate(rate)

@@ -290,6 +290,10 @@ async fn an_invitation_works_once_for_its_rate_and_its_organisation() {
         invite(json!({"kind": "visitor"})).await.fields()[0].0,
         "kind"
     );
+    // Whoever is invited does not say what they earn.
+    let without = invite(json!({"kind": "employee"})).await;
+    let missing = ("hourly_rate".to_owned(), "missing".to_owned());
+    assert_eq!(without.fields(), [missing]);
     let answer = invite(json!({"kind": "employee", "hourly_rate": "21.50"})).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let invitation = answer.body["invitation"].as_str().unwrap().to_owned();
