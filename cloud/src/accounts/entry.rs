@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use axum::body::Bytes;
 use jiff::SignedDuration;
 
-use super::throttle::Attempt;
+use super::throttle::{Attempt, Trial};
 use crate::App;
 use crate::enrolment::{self, EnrolmentError, Purpose};
 use crate::metrics::{By, Outcome};
@@ -57,7 +57,7 @@ pub async fn by_password(
     address: IpAddr,
 ) -> Result<Account, NotIn> {
     let attempt = Attempt::new(email, address);
-    allowed(app, attempt, By::Password)?;
+    let trial = begin(app, attempt, By::Password)?;
     let account = app.store.account_by_email(email.to_owned()).await?;
     let stored = account.as_ref().map(|a| a.password_hash.clone());
     let outdated = stored
@@ -65,7 +65,7 @@ pub async fn by_password(
         .is_some_and(|hash| app.passwords.is_outdated(hash));
     let renewed = outdated.then(|| password.clone());
     let right = app.passwords.verify(password, stored).await?;
-    let account = settle(app, attempt, By::Password, account.filter(|_| right))?;
+    let account = settle(app, trial, By::Password, account.filter(|_| right))?;
     // Today's cost; a password of before today's rules stays as it is.
     if let Some(password) = renewed
         && let Ok(hash) = app.passwords.hash(password, &[]).await
@@ -93,7 +93,7 @@ pub async fn by_face(
         || Attempt::by_face_alone(address),
         |email| Attempt::new(email, address),
     );
-    allowed(app, attempt, By::Face)?;
+    let trial = begin(app, attempt, By::Face)?;
     let probe = enrolment::probe_from_upload(app, image).await?;
     let account = match email {
         Some(email) => {
@@ -113,23 +113,23 @@ pub async fn by_face(
         }
         None => enrolment::identify_for_log_in(app, kind, probe).await?,
     };
-    settle(app, attempt, By::Face, account)
+    settle(app, trial, By::Face, account)
 }
 
-fn allowed(app: &App, attempt: Attempt, by: By) -> Result<(), NotIn> {
-    app.throttle.check(attempt, app.now()).map_err(|seconds| {
+fn begin(app: &App, attempt: Attempt, by: By) -> Result<Trial<'_>, NotIn> {
+    app.throttle.begin(attempt, app.now()).map_err(|seconds| {
         app.metrics.log_in(by, Outcome::Throttled);
         NotIn::Throttled(seconds)
     })
 }
 
-fn settle(app: &App, attempt: Attempt, by: By, account: Option<Account>) -> Result<Account, NotIn> {
+fn settle(app: &App, trial: Trial<'_>, by: By, account: Option<Account>) -> Result<Account, NotIn> {
     if let Some(account) = account {
-        app.throttle.succeeded(attempt);
+        trial.succeeded();
         app.metrics.log_in(by, Outcome::Accepted);
         Ok(account)
     } else {
-        app.throttle.failed(attempt, app.now());
+        trial.failed();
         app.metrics.log_in(by, Outcome::Refused);
         Err(NotIn::Refused)
     }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -110,42 +110,120 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// An attempt that is being made. Until it is known how it ended it counts as a failure, so that guesses at the
+/// same time are no more than guesses one after another; dropped, it never was.
+#[must_use]
+pub struct Trial<'t> {
+    throttle: &'t Throttle,
+    attempt: Attempt,
+    /// What stood in each book before.
+    before: [Option<Failures>; 3],
+    ended: bool,
+}
+
+impl Trial<'_> {
+    /// It failed.
+    pub fn failed(mut self) {
+        self.ended = true;
+    }
+
+    /// It succeeded.
+    pub fn succeeded(self) {
+        self.throttle.succeeded(self.attempt);
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let mut books = self.throttle.books();
+        let [pair, on_account, on_address] = self.before;
+        let address = self.attempt.address;
+        match self.attempt.account {
+            None => uncount(&mut books.faces, address, on_address),
+            Some(account) => {
+                uncount(&mut books.pairs, (account, address), pair);
+                uncount(&mut books.accounts, account, on_account);
+                uncount(&mut books.addresses, address, on_address);
+            }
+        }
+    }
+}
+
 impl Throttle {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins an attempt, if it may be made now.
+    ///
+    /// # Errors
+    /// The seconds that it has to wait, one at least.
+    pub fn begin(&self, attempt: Attempt, now: Timestamp) -> Result<Trial<'_>, u64> {
+        let mut books = self.books();
+        books.check(attempt, now)?;
+        let address = attempt.address;
+        let before = match attempt.account {
+            None => [None, None, books.faces.get(&address).copied()],
+            Some(account) => [
+                books.pairs.get(&(account, address)).copied(),
+                books.accounts.get(&account).copied(),
+                books.addresses.get(&address).copied(),
+            ],
+        };
+        books.failed(attempt, now);
+        Ok(Trial {
+            throttle: self,
+            attempt,
+            before,
+            ended: false,
+        })
+    }
+
     /// Whether the attempt may be made now.
     ///
     /// # Errors
     /// The seconds that it has to wait, one at least.
     pub fn check(&self, attempt: Attempt, now: Timestamp) -> Result<(), u64> {
-        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = attempt.address;
-        let wait = match attempt.account {
-            None => wait(&FACES, books.faces.get(&address), now),
-            Some(account) => wait(&PAIR, books.pairs.get(&(account, address)), now)
-                .max(wait(&ACCOUNT, books.accounts.get(&account), now))
-                .max(wait(&ADDRESS, books.addresses.get(&address), now)),
-        };
-        if wait == 0 { Ok(()) } else { Err(wait) }
+        self.books().check(attempt, now)
     }
 
     /// The attempt failed.
     pub fn failed(&self, attempt: Attempt, now: Timestamp) {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = attempt.address;
-        match attempt.account {
-            None => count(&FACES, &mut books.faces, address, now),
-            Some(account) => {
-                count(&PAIR, &mut books.pairs, (account, address), now);
-                count(&ACCOUNT, &mut books.accounts, account, now);
-                count(&ADDRESS, &mut books.addresses, address, now);
-            }
-        }
+        self.books().failed(attempt, now);
     }
 
     /// The attempt succeeded.
     pub fn succeeded(&self, attempt: Attempt) {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = attempt.account {
-            books.pairs.remove(&(account, attempt.address));
+            self.books().pairs.remove(&(account, attempt.address));
+        }
+    }
+}
+
+impl Books {
+    fn check(&self, attempt: Attempt, now: Timestamp) -> Result<(), u64> {
+        let address = attempt.address;
+        let wait = match attempt.account {
+            None => wait(&FACES, self.faces.get(&address), now),
+            Some(account) => wait(&PAIR, self.pairs.get(&(account, address)), now)
+                .max(wait(&ACCOUNT, self.accounts.get(&account), now))
+                .max(wait(&ADDRESS, self.addresses.get(&address), now)),
+        };
+        if wait == 0 { Ok(()) } else { Err(wait) }
+    }
+
+    fn failed(&mut self, attempt: Attempt, now: Timestamp) {
+        let address = attempt.address;
+        match attempt.account {
+            None => count(&FACES, &mut self.faces, address, now),
+            Some(account) => {
+                count(&PAIR, &mut self.pairs, (account, address), now);
+                count(&ACCOUNT, &mut self.accounts, account, now);
+                count(&ADDRESS, &mut self.addresses, address, now);
+            }
         }
     }
 }
@@ -179,6 +257,20 @@ fn count<K: Copy + Eq + Hash>(
     }
     entry.count = entry.count.saturating_add(1);
     entry.last = now;
+}
+
+/// Takes one failure back that was none.
+fn uncount<K: Eq + Hash>(book: &mut HashMap<K, Failures>, key: K, before: Option<Failures>) {
+    let Some(entry) = book.get_mut(&key) else {
+        return;
+    };
+    entry.count = entry.count.saturating_sub(1);
+    if entry.count == 0 {
+        book.remove(&key);
+    } else if let Some(before) = before.filter(|before| before.count == entry.count) {
+        // Nobody failed meanwhile: who has waited need not wait again.
+        entry.last = before.last;
+    }
 }
 
 fn forget_oldest<K: Copy + Eq + Hash>(book: &mut HashMap<K, Failures>) {
@@ -218,6 +310,33 @@ mod tests {
         throttle.check(elsewhere, at(30)).unwrap();
         throttle.succeeded(attempt);
         throttle.check(attempt, at(30)).unwrap();
+    }
+
+    #[test]
+    fn an_attempt_counts_while_it_is_made_and_not_where_it_came_to_nothing() {
+        let throttle = Throttle::default();
+        let attempt = Attempt::new("ada@example.org", from(1));
+        let mut trials: Vec<_> = (0..5)
+            .map(|_| throttle.begin(attempt, at(0)).ok().unwrap())
+            .collect();
+        assert_eq!(throttle.check(attempt, at(0)), Err(30));
+        // A picture that shows nobody is no guess.
+        drop(trials.pop());
+        throttle.check(attempt, at(0)).unwrap();
+        throttle.begin(attempt, at(0)).ok().unwrap().failed();
+        for trial in trials.drain(1..) {
+            trial.failed();
+        }
+        assert_eq!(throttle.check(attempt, at(1)), Err(29));
+        // Who has waited and then shows a blurred picture does not wait again.
+        drop(throttle.begin(attempt, at(30)).ok().unwrap());
+        throttle.check(attempt, at(30)).unwrap();
+        trials.remove(0).succeeded();
+        let books = throttle.books();
+        assert!(books.pairs.is_empty());
+        // What others may have failed at stays, and the one that succeeded is not among it.
+        assert_eq!(books.accounts.values().map(|f| f.count).sum::<u32>(), 4);
+        assert_eq!(books.addresses.values().map(|f| f.count).sum::<u32>(), 4);
     }
 
     #[test]

@@ -192,3 +192,20 @@ async fn no_secret_is_in_a_log_or_a_metric() {
         }
     }
 }
+
+#[tokio::test]
+async fn guesses_at_the_same_time_are_no_more_than_one_after_another() {
+    let server = Server::open();
+    server.employer("Ada", &bundled("obama.jpg"), false).await;
+    let email = email("Ada");
+    let mut guesses = tokio::task::JoinSet::new();
+    for guess in 0..48 {
+        let password = format!("wrong-password-{guess}");
+        let fields = [("email", email.as_str()), ("password", password.as_str())];
+        let request = server.ask(Method::POST, "/login/password").form(&fields);
+        guesses.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    let tried = guesses.join_all().await;
+    let checked = tried.iter().filter(|status| **status == 401).count();
+    assert!(checked <= 5, "{checked} guesses were checked: {tried:?}");
+}
