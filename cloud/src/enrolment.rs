@@ -14,7 +14,7 @@ use limen_face::{
     Calibration, Embedding, FaceError, Frame, Models, NotOneFace, PictureError, Probe, Template,
     TemplateError, ZooError, only_face,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::App;
@@ -29,6 +29,10 @@ const TEMPLATE_VERSION: i64 = 1;
 pub const MOST_PICTURES: usize = 10;
 /// How many uploads wait before a caller is told to come back.
 const WAITING: usize = 32;
+/// Most memory that pictures may take while they come and until they are done with, in grains: 256 MiB.
+const GRAINS: usize = 4096;
+/// One of these.
+pub const GRAIN_BYTES: usize = 64 << 10;
 /// How long an upload waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -93,6 +97,7 @@ pub struct Faces {
     calibration: Calibration,
     working: Arc<Semaphore>,
     waiting: Semaphore,
+    grains: Arc<Semaphore>,
 }
 
 /// What pictures gave.
@@ -135,6 +140,7 @@ impl Faces {
             calibration: Calibration::load(zoo)?,
             working: Arc::new(Semaphore::new(cores.min(4))),
             waiting: Semaphore::new(WAITING),
+            grains: Arc::new(Semaphore::new(GRAINS)),
         })
     }
 
@@ -148,6 +154,13 @@ impl Faces {
     #[must_use]
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+
+    /// Room for [`GRAIN_BYTES`] more of what is being uploaded, until it is dropped; `None` where all of it is
+    /// taken. Who sends pictures need not say who they are, so that only all together can be bounded.
+    #[must_use]
+    pub fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.grains).try_acquire_owned().ok()
     }
 
     /// Does `work` on a thread that may wait, when its turn has come.

@@ -11,9 +11,11 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{ApiError, ApiResult, FieldProblem};
 use crate::App;
+use crate::enrolment::GRAIN_BYTES;
 
 /// Most bytes of one picture: room for 24 megapixels of PNG. A buffer that doubles while it grows stays
 /// under the 96 MiB that one allocation may have.
@@ -37,6 +39,40 @@ pub(super) const PICTURES_FORM_BYTES: usize = 128 << 20;
 pub struct Form {
     texts: Vec<(String, String)>,
     files: Vec<(String, Bytes)>,
+    room: Room,
+}
+
+/// The memory that a form with pictures takes, out of what all of them may have.
+#[derive(Default)]
+struct Room {
+    bytes: usize,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Takes what `more` bytes need.
+    fn take(&mut self, app: &App, more: usize) -> ApiResult<()> {
+        self.bytes += more;
+        while self
+            .taken
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits)
+            * GRAIN_BYTES
+            < self.bytes
+        {
+            let grain = app.faces.room().ok_or_else(|| {
+                ApiError::refused(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Too many pictures are being sent at the moment; try again shortly",
+                )
+            })?;
+            match &mut self.taken {
+                Some(taken) => taken.merge(grain),
+                None => self.taken = Some(grain),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads fields out of a form and gathers what is wrong.
@@ -71,7 +107,7 @@ impl Form {
         }
     }
 
-    async fn from_multipart(mut parts: Multipart) -> ApiResult<Self> {
+    async fn from_multipart(app: &App, mut parts: Multipart) -> ApiResult<Self> {
         let mut form = Self::default();
         loop {
             let part = parts.next_field().await.map_err(|error| refused(&error))?;
@@ -89,6 +125,7 @@ impl Form {
                 if bytes.len() + chunk.len() > most {
                     return Err(too_large());
                 }
+                form.room.take(app, chunk.len())?;
                 bytes.extend_from_slice(&chunk);
             }
             if is_file {
@@ -300,11 +337,11 @@ impl FromRequest<Arc<App>> for Form {
                     let parts = Multipart::from_request(request, app)
                         .await
                         .map_err(|_| malformed())?;
-                    Self::from_multipart(parts).await
+                    Self::from_multipart(app, parts).await
                 }
                 "application/x-www-form-urlencoded" => Ok(Self {
                     texts: urlencoded(request).await?,
-                    files: Vec::new(),
+                    ..Self::default()
                 }),
                 // As the old backend: a body of another kind holds none of the fields.
                 _ => Ok(Self::default()),
@@ -395,6 +432,7 @@ mod tests {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), Bytes::from_static(v)))
                 .collect(),
+            room: Room::default(),
         }
     }
 

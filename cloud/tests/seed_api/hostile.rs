@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use reqwest::multipart::Form;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::pictures::bundled;
 use crate::server::{PASSWORD, Server, config, email, part, workspace};
@@ -174,4 +176,34 @@ async fn every_bad_file_of_the_collection_is_answered_in_words() {
         .map(str::to_owned)
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
+}
+
+/// Whoever sends pictures takes memory before they are looked at, and nobody asks for their name.
+#[tokio::test]
+async fn many_uploads_at_once_take_no_more_memory_than_there_is() {
+    let server = Server::open();
+    let before = server.peak_mib();
+    let address = server.http.trim_start_matches("http://");
+    let mut lines = Vec::new();
+    for _ in 0..20 {
+        let mut line = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /login/face HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\
+             content-type: multipart/form-data; boundary=x\r\n\r\n--x\r\n\
+             content-disposition: form-data; name=\"image\"; filename=\"a\"\r\n\r\n",
+            48 << 20
+        );
+        line.write_all(head.as_bytes()).await.unwrap();
+        // It never ends, and a server that takes no more may have closed it.
+        let _closed = line.write_all(&vec![7; 40 << 20]).await;
+        lines.push(line);
+    }
+    let peak = server.peak_mib();
+    assert!(peak - before < 400, "{before} MiB before, {peak} MiB");
+    drop(lines);
+    // What was taken is given back.
+    let form = || Form::new().part("image", part(b"no picture"));
+    while server.upload("/login/face", None, form()).await.status == 503 {
+        tokio::task::yield_now().await;
+    }
 }
