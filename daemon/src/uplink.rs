@@ -99,6 +99,7 @@ impl Uplink {
                     is_up: false,
                     is_away: false,
                     marks: BTreeMap::new(),
+                    epoch: None,
                 };
                 runtime.block_on(work.run(end, changes, stopped));
             })?;
@@ -126,6 +127,9 @@ struct Work {
     is_away: bool,
     /// Marks that the state has moved and the database does not hold yet.
     marks: BTreeMap<Uuid, u64>,
+    /// A state of the cloud's database that the state believes and the database does not know
+    /// yet. No mark is noted before it.
+    epoch: Option<Uuid>,
 }
 
 impl Work {
@@ -147,12 +151,12 @@ impl Work {
                 prune_at = Instant::now() + PRUNE;
                 self.prune();
             }
-            if !self.marks.is_empty() {
+            if self.is_unkept() {
                 self.keep_again();
             }
-            let retry_at = match self.marks.is_empty() {
-                true => prune_at,
-                false => Instant::now() + RETRY,
+            let retry_at = match self.is_unkept() {
+                false => prune_at,
+                true => Instant::now() + RETRY,
             };
             let wake = self
                 .begun
@@ -230,7 +234,10 @@ impl Work {
             }
             Output::Epoch(epoch) => {
                 tracing::info!(%epoch, "the cloud's database is a new one");
-                outbox.new_epoch(epoch)?;
+                // What the one before it acknowledged is void.
+                self.marks.clear();
+                self.epoch = Some(epoch);
+                self.keep(&now)?;
             }
             Output::Begin { old, after } => {
                 tracing::warn!(outbox = %old, after, "the cloud holds other events under this outbox's numbers: was this disk restored, or copied?");
@@ -247,8 +254,12 @@ impl Work {
         Ok(None)
     }
 
-    /// Writes the marks down that are not yet; what fails stays to be tried again.
+    /// Writes down the epoch and the marks that are not yet; what fails stays to be tried again.
     fn keep(&mut self, now: &Reading) -> Result<(), Failed> {
+        if let Some(epoch) = self.epoch {
+            self.parts.outbox.new_epoch(epoch)?;
+            self.epoch = None;
+        }
         while let Some((&of, &through)) = self.marks.first_key_value() {
             self.parts.outbox.keep(of, through, now)?;
             self.marks.remove(&of);
@@ -257,10 +268,15 @@ impl Work {
         Ok(())
     }
 
+    fn is_unkept(&self) -> bool {
+        self.epoch.is_some() || !self.marks.is_empty()
+    }
+
     fn keep_again(&mut self) {
         let kept = self.parts.clock.read().map_err(Failed::from);
+        // The first failure was said.
         if let Err(failed) = kept.and_then(|now| self.keep(&now)) {
-            tracing::error!(%failed, "what the cloud acknowledged could not be noted");
+            tracing::debug!(%failed, "what the cloud acknowledged still can't be noted");
         }
     }
 
@@ -510,3 +526,6 @@ enum Failed {
     #[error(transparent)]
     Sign(#[from] limen_wire::jws::JwsError),
 }
+
+#[cfg(test)]
+mod tests;

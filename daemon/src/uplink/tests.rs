@@ -1,0 +1,128 @@
+use limen_wire::event::{Rejection, What};
+use limen_wire::{SealingSecret, SecretKey};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::config::Trust;
+use crate::database::{self, Sync};
+use crate::keys::{Keys, Site};
+use crate::outbox::Author;
+use crate::roster::Vault;
+use address::Address;
+
+const FIRST: Uuid = Uuid::from_u128(0xe1);
+const SECOND: Uuid = Uuid::from_u128(0xe2);
+
+fn identity() -> Arc<Identity> {
+    Arc::new(Identity {
+        keys: Keys {
+            signing: SecretKey::from_seed([3; 32]),
+            sealing: SealingSecret::from_seed([4; 32]),
+            roster: Zeroizing::new([5; 32]),
+        },
+        site: Site {
+            terminal: Uuid::from_u128(0x7e),
+            site: Uuid::from_u128(0x51),
+            signing_key: SecretKey::from_seed([6; 32]).public(),
+            sealing_key: SealingSecret::from_seed([7; 32]).public(),
+            certificates: String::new(),
+            authority: String::new(),
+            mqtt: String::new(),
+        },
+    })
+}
+
+/// The loop's inside, with three events written.
+fn work(data: &TempDir) -> Work {
+    database::migrate(data.path()).unwrap();
+    let identity = identity();
+    let clock = Arc::new(Clock::new(Trust::System, None).unwrap());
+    let now = clock.read().unwrap();
+    let author = Author {
+        identity: Arc::clone(&identity),
+        session: Uuid::from_u128(1),
+    };
+    let outbox = Arc::new(Outbox::open(data.path(), author, [1; 32], &now).unwrap());
+    let why = Rejection::Unknown;
+    outbox
+        .append(&now, &[What::Rejected { why }, What::Rejected { why }])
+        .unwrap();
+    let vault = Vault::new(&identity.keys.roster);
+    let roster = Arc::new(Roster::open(data.path(), identity.site.site, vault).unwrap());
+    let address = Address::parse("127.0.0.1:1").unwrap();
+    Work {
+        state: state::Uplink::new(
+            &outbox.stretches().unwrap(),
+            Vec::new(),
+            Duration::from_secs(60),
+            7,
+        ),
+        parts: Parts {
+            lines: Lines::new(Arc::clone(&identity), address).unwrap(),
+            identity,
+            outbox,
+            roster,
+            clock,
+            vitals: Arc::new(Vitals::new(data.path())),
+            status_every: Duration::from_secs(60),
+            on_roster: Box::new(|| {}),
+        },
+        line: None,
+        begun: Instant::now(),
+        session: Uuid::nil(),
+        statuses: 0,
+        is_up: false,
+        is_away: false,
+        marks: BTreeMap::new(),
+        epoch: None,
+    }
+}
+
+fn ack(outbox: Uuid, through: u64, epoch: Uuid) -> Input {
+    Input::Ack {
+        outbox,
+        through,
+        epoch,
+    }
+}
+
+/// Does to the database what only somebody else could.
+fn meddle(data: &TempDir, sql: &str) {
+    let connection = database::connect(data.path(), Sync::Full).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+const NO_EPOCHS: &str = "CREATE TRIGGER no_epochs BEFORE INSERT ON epochs
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+
+#[tokio::test]
+async fn what_an_old_database_acknowledged_is_not_noted_under_a_new_one() {
+    let data = TempDir::new().unwrap();
+    let mut work = work(&data);
+    let through = |work: &Work| work.parts.outbox.stretches().unwrap()[0].through;
+    let of = work.parts.outbox.end().borrow().outbox;
+    work.perform(Output::Epoch(FIRST)).unwrap();
+    // As it is where the disk did not take it.
+    work.marks.insert(of, 3);
+    work.perform(Output::Epoch(SECOND)).unwrap();
+    work.keep_again();
+    assert_eq!(through(&work), 0);
+}
+
+#[tokio::test]
+async fn a_mark_is_not_noted_before_its_epoch() {
+    let data = TempDir::new().unwrap();
+    let mut work = work(&data);
+    let of = work.parts.outbox.end().borrow().outbox;
+    let through = |work: &Work| work.parts.outbox.stretches().unwrap()[0].through;
+    meddle(&data, NO_EPOCHS);
+    work.tell(Input::Tick);
+    work.tell(Input::Opened);
+    work.tell(ack(of, 3, FIRST));
+    assert_eq!(through(&work), 0, "nobody would know which epoch it is of");
+    meddle(&data, "DROP TRIGGER no_epochs");
+    work.keep_again();
+    assert_eq!(work.parts.outbox.epochs().unwrap(), [FIRST]);
+    assert_eq!(through(&work), 3);
+}
