@@ -197,6 +197,9 @@ impl Work {
                     Err(failed) => {
                         tracing::error!(%failed, ?output, "the uplink could not do it; it is tried again");
                         self.parts.vitals.fault("uplink", failed.to_string());
+                        if output == Output::Prove {
+                            inputs.push_back(Input::Misfit);
+                        }
                     }
                 }
             }

@@ -1,5 +1,8 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use limen_wire::event::{Rejection, What};
-use limen_wire::{SealingSecret, SecretKey};
+use limen_wire::roster::Change;
+use limen_wire::{Person, RosterPage, SealingSecret, SecretKey};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -33,8 +36,8 @@ fn identity() -> Arc<Identity> {
     })
 }
 
-/// The loop's inside, with three events written.
-fn work(data: &TempDir) -> Work {
+/// The loop's inside, with three events written, and how often the gallery was built.
+fn work(data: &TempDir) -> (Work, Arc<AtomicU32>) {
     database::migrate(data.path()).unwrap();
     let identity = identity();
     let clock = Arc::new(Clock::new(Trust::System, None).unwrap());
@@ -50,8 +53,10 @@ fn work(data: &TempDir) -> Work {
         .unwrap();
     let vault = Vault::new(&identity.keys.roster);
     let roster = Arc::new(Roster::open(data.path(), identity.site.site, vault).unwrap());
+    let built = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&built);
     let address = Address::parse("127.0.0.1:1").unwrap();
-    Work {
+    let work = Work {
         state: state::Uplink::new(
             &outbox.stretches().unwrap(),
             Vec::new(),
@@ -66,7 +71,9 @@ fn work(data: &TempDir) -> Work {
             clock,
             vitals: Arc::new(Vitals::new(data.path())),
             status_every: Duration::from_secs(60),
-            on_roster: Box::new(|| {}),
+            on_roster: Box::new(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            }),
         },
         line: None,
         begun: Instant::now(),
@@ -76,6 +83,28 @@ fn work(data: &TempDir) -> Work {
         is_away: false,
         marks: BTreeMap::new(),
         epoch: None,
+    };
+    (work, built)
+}
+
+fn page(from: u64, to: u64) -> RosterPage {
+    RosterPage {
+        epoch: FIRST,
+        from,
+        to,
+        page: 1,
+        of: 1,
+        full: from == 0,
+        changes: vec![Change::Put(Box::new(Person {
+            id: Uuid::from_u128(1),
+            name: "Ada".to_owned(),
+            language: String::new(),
+            templates: Vec::new(),
+            model: String::new(),
+            pin_verifier: None,
+            badges: Vec::new(),
+            second_factor_with: Vec::new(),
+        }))],
     }
 }
 
@@ -99,7 +128,7 @@ const NO_EPOCHS: &str = "CREATE TRIGGER no_epochs BEFORE INSERT ON epochs
 #[tokio::test]
 async fn what_an_old_database_acknowledged_is_not_noted_under_a_new_one() {
     let data = TempDir::new().unwrap();
-    let mut work = work(&data);
+    let (mut work, _) = work(&data);
     let through = |work: &Work| work.parts.outbox.stretches().unwrap()[0].through;
     let of = work.parts.outbox.end().borrow().outbox;
     work.perform(Output::Epoch(FIRST)).unwrap();
@@ -113,7 +142,7 @@ async fn what_an_old_database_acknowledged_is_not_noted_under_a_new_one() {
 #[tokio::test]
 async fn a_mark_is_not_noted_before_its_epoch() {
     let data = TempDir::new().unwrap();
-    let mut work = work(&data);
+    let (mut work, _) = work(&data);
     let of = work.parts.outbox.end().borrow().outbox;
     let through = |work: &Work| work.parts.outbox.stretches().unwrap()[0].through;
     meddle(&data, NO_EPOCHS);
@@ -125,4 +154,22 @@ async fn a_mark_is_not_noted_before_its_epoch() {
     work.keep_again();
     assert_eq!(work.parts.outbox.epochs().unwrap(), [FIRST]);
     assert_eq!(through(&work), 3);
+}
+
+#[tokio::test]
+async fn a_proof_that_failed_is_given_after_the_next_hello() {
+    let data = TempDir::new().unwrap();
+    let (mut work, _) = work(&data);
+    let of = work.parts.outbox.end().borrow().outbox;
+    work.parts.roster.take(page(0, 1)).unwrap();
+    work.tell(Input::Tick);
+    work.tell(Input::Opened);
+    meddle(&data, "ALTER TABLE people RENAME TO away");
+    work.tell(ack(of, 3, FIRST));
+    meddle(&data, "ALTER TABLE away RENAME TO people");
+    let later = work.begun.elapsed() + Duration::from_secs(10);
+    let hello = work.state.handle(later, Input::Tick);
+    assert!(hello.contains(&Output::Hello(of)), "{hello:?}");
+    let proof = work.state.handle(later, ack(of, 3, FIRST));
+    assert!(proof.contains(&Output::Prove), "{proof:?}");
 }
