@@ -20,7 +20,7 @@ use crate::clock::{Clock, Reading};
 use crate::health::Vitals;
 use crate::keys::{self, Identity};
 use crate::outbox::{End, FIRMWARE, Outbox};
-use crate::roster::{Roster, Taken};
+use crate::roster::{Roster, RosterError, Taken};
 
 pub mod address;
 mod letters;
@@ -403,7 +403,9 @@ impl Work {
                 Err(refused) => {
                     tracing::warn!(%refused, "a roster page is refused");
                     // Applied all the same, when only the proof has to wait.
-                    (self.parts.on_roster)();
+                    if !matches!(refused, RosterError::Refused(_)) {
+                        (self.parts.on_roster)();
+                    }
                     Some(Input::Misfit)
                 }
             },
@@ -521,7 +523,7 @@ enum Failed {
     #[error(transparent)]
     Outbox(#[from] crate::outbox::OutboxError),
     #[error(transparent)]
-    Roster(#[from] crate::roster::RosterError),
+    Roster(#[from] RosterError),
     #[error(transparent)]
     Clock(#[from] crate::clock::ClockError),
     #[error(transparent)]

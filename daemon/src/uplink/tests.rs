@@ -173,3 +173,15 @@ async fn a_proof_that_failed_is_given_after_the_next_hello() {
     let proof = work.state.handle(later, ack(of, 3, FIRST));
     assert!(proof.contains(&Output::Prove), "{proof:?}");
 }
+
+#[tokio::test]
+async fn a_page_that_changed_nothing_builds_no_gallery() {
+    let data = TempDir::new().unwrap();
+    let (mut work, built) = work(&data);
+    assert!(work.take(Letter::Roster(page(0, 1))).is_none());
+    assert_eq!(built.load(Ordering::SeqCst), 1);
+    assert_eq!(work.take(Letter::Roster(page(8, 9))), Some(Input::Misfit));
+    assert_eq!(built.load(Ordering::SeqCst), 1);
+    assert!(work.take(Letter::Roster(page(1, 2))).is_none());
+    assert_eq!(built.load(Ordering::SeqCst), 2);
+}
