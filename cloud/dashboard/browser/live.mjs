@@ -10,6 +10,7 @@
 import assert from "node:assert/strict";
 import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -228,6 +229,26 @@ const steps = {
     await page.setViewportSize({ width: 1280, height: 800 });
   },
 
+  // An old dashboard is a page of another origin: `elsewhere` is one that the configuration names, and the same
+  // server under another name is not.
+  async "an existing dashboard elsewhere may call, a stranger's page may not"({ page, cloud }) {
+    const call = async (origin) => {
+      const other = await page.context().newPage();
+      await other.goto(origin);
+      return other
+        .evaluate(async ([url, email, password]) => {
+          const body = new URLSearchParams({ email, password });
+          const { access_token } = await (await fetch(`${url}/login/password`, { method: "POST", body })).json();
+          // A header of one's own makes the browser ask for leave first.
+          const headers = { authorization: `Bearer ${access_token}` };
+          return (await (await fetch(`${url}/employer/employees`, { headers })).json()).length;
+        }, [cloud.url, OWNER.email, OWNER.password])
+        .finally(() => other.close());
+    };
+    assert.equal(await call(elsewhere.origin), 2);
+    await assert.rejects(call(elsewhere.origin.replace("127.0.0.1", "localhost")), /Failed to fetch/);
+  },
+
   async "nothing was complained of"() {
     assert.deepEqual(complaints, []);
   },
@@ -270,12 +291,22 @@ const steps = {
 
 const picture = process.env.LIMEN_PICTURE ?? join(tmpdir(), "limen-live.png");
 const story = { picture };
-const cloud = await Cloud.fresh({ registration: "open", bcrypt_cost: 4, currency: "EUR", zone: "Europe/Berlin" });
+const elsewhere = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<title>elsewhere</title>"));
+await new Promise((ready) => elsewhere.listen(0, "127.0.0.1", ready));
+elsewhere.origin = `http://127.0.0.1:${elsewhere.address().port}`;
+const cloud = await Cloud.fresh({
+  registration: "open",
+  bcrypt_cost: 4,
+  currency: "EUR",
+  zone: "Europe/Berlin",
+  cors_origins: [elsewhere.origin],
+});
 let browser;
 
 /** Nothing is left behind, also where the test is ended from outside. */
 async function tidy() {
   await browser?.close();
+  elsewhere.close();
   await story.terminal?.forget();
   await cloud.forget();
 }
