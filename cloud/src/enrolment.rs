@@ -241,22 +241,8 @@ pub async fn template_from_uploads(
     })
 }
 
-/// Whether a picture shows the holder of an account (1:1), for an uploaded check-in or check-out. An account
-/// without a template is nobody's face.
-///
-/// # Errors
-/// When the picture can't be used, or the template not be read.
-pub async fn verify_account(
-    app: &App,
-    account: &Account,
-    picture: Bytes,
-) -> Result<bool, EnrolmentError> {
-    let probe = probe_from_upload(app, picture).await?;
-    verify(app, account, &probe, Purpose::Attendance).await
-}
-
 /// Whether a probe is the holder of an account (1:1): within the tenant's tolerance on the plain distance, and
-/// within the measured one.
+/// within the measured one. An account without a template is nobody's face.
 ///
 /// # Errors
 /// When the template can't be read.

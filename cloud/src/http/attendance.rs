@@ -13,14 +13,16 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Address;
 use super::auth::{self, BareToken, Employee, NotLetIn};
 use super::error::{ApiError, ApiResult, Detail, FieldProblems};
 use super::form::{Form, PICTURE_FORM_BYTES};
 use super::number::Number;
 use crate::App;
+use crate::accounts::throttle::Attempt;
 use crate::attendance::Attendance;
 use crate::attendance::upload::{self, NotRecorded, Recorded, Way};
-use crate::enrolment;
+use crate::enrolment::{self, Purpose};
 use crate::store::{Account, Kind};
 
 /// These routes.
@@ -189,12 +191,27 @@ struct CheckedOut {
     check_out: Timestamp,
 }
 
-/// Looks at the picture, compares it with the caller's own face (1:1), and records.
-async fn recorded(app: &App, account: &Account, form: &Form, way: Way) -> ApiResult<Recorded> {
+/// Looks at the picture, compares it with the caller's own face (1:1), and records. Who holds a colleague's
+/// token may not try pictures until one is taken for them.
+async fn recorded(
+    app: &App,
+    account: &Account,
+    address: Address,
+    form: &Form,
+    way: Way,
+) -> ApiResult<Recorded> {
     let image = form.read(|f| f.file("image"))?;
-    if !enrolment::verify_account(app, account, image).await? {
+    let attempt = Attempt::new(&format!("face of {}", account.id.0), address.0);
+    let wait = |seconds| ApiError::Throttled { seconds };
+    app.throttle.check(attempt, app.now()).map_err(wait)?;
+    let probe = enrolment::probe_from_upload(app, image).await?;
+    // Only the comparison is a guess: own pictures that are looked at together don't wait for each other.
+    let trial = app.throttle.begin(attempt, app.now()).map_err(wait)?;
+    if !enrolment::verify(app, account, &probe, Purpose::Attendance).await? {
+        trial.failed();
         return Err(ApiError::unauthorized("Face not recognized"));
     }
+    trial.succeeded();
     Ok(upload::record(app, account.tenant, account.id, way).await?)
 }
 
@@ -210,14 +227,16 @@ async fn recorded(app: &App, account: &Account, form: &Form, way: Way) -> ApiRes
         (status = 404, body = Detail, description = "`User not found`"),
         (status = 413, body = Detail),
         (status = 422, body = FieldProblems),
+        (status = 429, body = Detail),
     )
 )]
 async fn check_in(
     State(app): State<Arc<App>>,
     Worker(account): Worker,
+    address: Address,
     form: Form,
 ) -> ApiResult<Json<CheckedIn>> {
-    let recorded = recorded(&app, &account, &form, Way::In).await?;
+    let recorded = recorded(&app, &account, address, &form, Way::In).await?;
     Ok(Json(CheckedIn {
         message: "Check-in successful",
         check_in: recorded.at,
@@ -236,14 +255,16 @@ async fn check_in(
         (status = 404, body = Detail, description = "`No active check-in found`, `User not found`"),
         (status = 413, body = Detail),
         (status = 422, body = FieldProblems),
+        (status = 429, body = Detail),
     )
 )]
 async fn check_out(
     State(app): State<Arc<App>>,
     Worker(account): Worker,
+    address: Address,
     form: Form,
 ) -> ApiResult<Json<CheckedOut>> {
-    let recorded = recorded(&app, &account, &form, Way::Out).await?;
+    let recorded = recorded(&app, &account, address, &form, Way::Out).await?;
     Ok(Json(CheckedOut {
         message: "Check-out successful",
         hours_worked: Number(hours(recorded.seconds)),

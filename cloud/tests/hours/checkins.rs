@@ -237,3 +237,21 @@ async fn uploads_are_signed_events_in_a_chain() {
     }
     assert_eq!(head.seq, 3);
 }
+
+#[tokio::test]
+async fn a_token_buys_no_endless_guessing_of_faces() {
+    let (server, _, bobs) = ada_and_bob().await;
+    let (obama, biden) = (bundled("obama.jpg"), bundled("biden.jpg"));
+    for path in [IN, OUT, IN, OUT, IN] {
+        send(&server, path, Some(&bobs), &obama)
+            .await
+            .is(401, "Face not recognized");
+    }
+    for picture in [&obama, &biden] {
+        let answer = send(&server, IN, Some(&bobs), picture).await;
+        assert_eq!(answer.status, 429, "{answer:?}");
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    // A password is another matter.
+    server.token("Bob").await;
+}
