@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use limen_wire::topic::{Kind, Topic};
+use limen_wire::topic::{Down, Kind, Topic};
 use rumqttc::mqttbytes::v4::{
     Codec, ConnAck, ConnectReturnCode, LastWill, Packet, PubAck, Publish, SubAck, Subscribe,
     SubscribeReasonCode, UnsubAck,
@@ -298,6 +298,12 @@ impl Session {
     }
 
     fn subscribe(&self, subscribe: &Subscribe) -> Result<(), End> {
+        // Each that is refused is said in the log: not as often as a packet has room for.
+        if subscribe.filters.len() > Down::ALL.len() {
+            return Err(End::Forbidden(
+                "it subscribed to more topics than a terminal is told on",
+            ));
+        }
         let codes = subscribe
             .filters
             .iter()
@@ -317,7 +323,7 @@ impl Session {
     }
 
     /// What the terminal is told on that topic, if it is one of its own, spelt out.
-    fn own_down(&self, filter: &str) -> Option<limen_wire::topic::Down> {
+    fn own_down(&self, filter: &str) -> Option<Down> {
         match filter.parse::<Topic>().ok()? {
             Topic {
                 terminal,

@@ -244,3 +244,20 @@ async fn a_message_that_is_too_long_is_refused() {
     line.publish(Up::Hello, vec![b'x'; 17_000]).await;
     line.lost().await;
 }
+
+#[tokio::test]
+async fn one_subscription_does_not_fill_the_log() {
+    let house = House::new().await;
+    let door = house.terminal("Front door").await;
+    let mut line = Line::open(&door, options(&door, house.mqtt));
+    assert_eq!(line.let_in().await, ConnectReturnCode::Success);
+    // Each refused filter is said in the log, and a packet has room for thousands of them.
+    let filters =
+        (0..2_000).map(|n| rumqttc::SubscribeFilter::new(n.to_string(), QoS::AtLeastOnce));
+    line.client.subscribe_many(filters).await.unwrap();
+    line.lost().await;
+    let counted = house.app.metrics.text().unwrap();
+    let refused = counted.lines().find(|line| line.contains("refused"));
+    let refused = refused.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap());
+    assert!(refused < 10, "{refused} warnings");
+}
