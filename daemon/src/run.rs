@@ -337,19 +337,14 @@ fn publish(
     model: String,
     calibration: Calibration,
     rostered: Arc<Notify>,
-) -> Box<dyn Fn() + Send> {
-    Box::new(
-        move || match roster::build(&roster, &model, calibration.clone()) {
-            Ok(gallery) => {
-                tracing::info!(people = gallery.len(), "the gallery is exchanged");
-                slot.set(gallery);
-                rostered.notify_one();
-            }
-            Err(failed) => {
-                tracing::error!(%failed, "the gallery can't be built; the old one stays")
-            }
-        },
-    )
+) -> Box<dyn Fn() -> Result<(), RosterError> + Send> {
+    Box::new(move || {
+        let gallery = roster::build(&roster, &model, calibration.clone())?;
+        tracing::info!(people = gallery.len(), "the gallery is exchanged");
+        slot.set(gallery);
+        rostered.notify_one();
+        Ok(())
+    })
 }
 
 /// Writes what happens at the door.

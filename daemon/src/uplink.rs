@@ -59,8 +59,8 @@ pub struct Parts {
     pub lines: Lines,
     /// Between two statuses.
     pub status_every: Duration,
-    /// Called after each change of the roster.
-    pub on_roster: Box<dyn Fn() + Send>,
+    /// Called after each change of the roster: exchanges the gallery. Only then is the change proved.
+    pub on_roster: Box<dyn Fn() -> Result<(), RosterError> + Send>,
 }
 
 /// The running uplink.
@@ -98,6 +98,7 @@ impl Uplink {
                     statuses: 0,
                     is_up: false,
                     is_away: false,
+                    is_exchanged: true,
                     marks: BTreeMap::new(),
                     epoch: None,
                 };
@@ -125,6 +126,8 @@ struct Work {
     statuses: u64,
     is_up: bool,
     is_away: bool,
+    /// Whether vision looks people up in the roster that is held.
+    is_exchanged: bool,
     /// Marks that the state has moved and the database does not hold yet.
     marks: BTreeMap<Uuid, u64>,
     /// A state of the cloud's database that the state believes and the database does not know
@@ -248,6 +251,9 @@ impl Work {
                 return Ok(Some(Input::Began { old, new }));
             }
             Output::Prove => {
+                if !self.is_exchanged {
+                    self.exchange()?;
+                }
                 if let Some(proof) = self.parts.roster.proof()? {
                     return self.write(&proof);
                 }
@@ -255,6 +261,15 @@ impl Work {
             Output::Status => return self.status(&now),
         }
         Ok(None)
+    }
+
+    /// Has vision look people up in the roster that is held now. Until it does, somebody who was forgotten is
+    /// still known here, and no proof may say otherwise.
+    fn exchange(&mut self) -> Result<(), Failed> {
+        self.is_exchanged = false;
+        (self.parts.on_roster)()?;
+        self.is_exchanged = true;
+        Ok(())
     }
 
     /// Writes down the epoch and the marks that are not yet; what fails stays to be tried again.
@@ -396,15 +411,15 @@ impl Work {
             }),
             Letter::Roster(page) => match self.parts.roster.take(page) {
                 Ok(Taken::Nothing) => None,
-                Ok(Taken::Applied(proof)) => {
-                    (self.parts.on_roster)();
-                    self.or_log(|work| work.write(&proof))
-                }
+                Ok(Taken::Applied(proof)) => self.or_log(|work| {
+                    work.exchange()?;
+                    work.write(&proof)
+                }),
                 Err(refused) => {
                     tracing::warn!(%refused, "a roster page is refused");
                     // Applied all the same, when only the proof has to wait.
                     if !matches!(refused, RosterError::Refused(_)) {
-                        (self.parts.on_roster)();
+                        self.or_log(|work| work.exchange().map(|()| None));
                     }
                     Some(Input::Misfit)
                 }

@@ -29,22 +29,21 @@ use look::Look;
 use visits::{Answer, Step, Visits};
 
 /// The gallery that vision looks people up in; the roster exchanges it as a whole.
-pub struct GallerySlot(RwLock<(u64, Arc<Gallery<Uuid>>)>);
+pub struct GallerySlot(RwLock<Arc<Gallery<Uuid>>>);
 
 impl GallerySlot {
-    /// A slot with this gallery in it, generation 1.
+    /// A slot with this gallery in it.
     pub fn new(gallery: Gallery<Uuid>) -> Self {
-        Self(RwLock::new((1, Arc::new(gallery))))
+        Self(RwLock::new(Arc::new(gallery)))
     }
 
     /// Exchanges the gallery: whoever is looked up from now on is looked up in this one.
     pub fn set(&self, gallery: Gallery<Uuid>) {
-        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = (slot.0 + 1, Arc::new(gallery));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gallery);
     }
 
-    /// How often there was a new gallery, and the present one.
-    pub fn get(&self) -> (u64, Arc<Gallery<Uuid>>) {
+    /// The present gallery.
+    pub fn get(&self) -> Arc<Gallery<Uuid>> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -185,7 +184,7 @@ impl Vision {
         };
         let answer = match Probe::from_frames(&frames) {
             Ok(probe) => {
-                let (_, gallery) = self.eyes.gallery.get();
+                let gallery = self.eyes.gallery.get();
                 gallery.identify(&probe, self.eyes.gate.fpir)
             }
             // Embeddings of a face always make a probe.

@@ -103,6 +103,7 @@ impl Terminal {
             status_every: Duration::from_secs(60),
             on_roster: Box::new(move || {
                 count.fetch_add(1, Ordering::SeqCst);
+                Ok(())
             }),
         })
         .unwrap();

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use limen_wire::event::{Rejection, What};
 use limen_wire::roster::Change;
@@ -73,6 +73,7 @@ fn work(data: &TempDir) -> (Work, Arc<AtomicU32>) {
             status_every: Duration::from_secs(60),
             on_roster: Box::new(move || {
                 count.fetch_add(1, Ordering::SeqCst);
+                Ok(())
             }),
         },
         line: None,
@@ -83,6 +84,7 @@ fn work(data: &TempDir) -> (Work, Arc<AtomicU32>) {
         is_away: false,
         marks: BTreeMap::new(),
         epoch: None,
+        is_exchanged: true,
     };
     (work, built)
 }
@@ -184,4 +186,23 @@ async fn a_page_that_changed_nothing_builds_no_gallery() {
     assert_eq!(built.load(Ordering::SeqCst), 1);
     assert!(work.take(Letter::Roster(page(1, 2))).is_none());
     assert_eq!(built.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_gallery_that_was_not_exchanged_is_not_proved() {
+    let data = TempDir::new().unwrap();
+    let (mut work, _) = work(&data);
+    let fails = Arc::new(AtomicBool::new(true));
+    let failing = Arc::clone(&fails);
+    work.parts.on_roster = Box::new(move || match failing.load(Ordering::SeqCst) {
+        true => Err(RosterError::StillInLog),
+        false => Ok(()),
+    });
+    work.take(Letter::Roster(page(0, 1)));
+    assert!(!work.is_exchanged);
+    assert!(work.perform(Output::Prove).is_err());
+    fails.store(false, Ordering::SeqCst);
+    // There is no line here, so the proof itself can't leave; but the gallery is exchanged before.
+    let _ = work.perform(Output::Prove);
+    assert!(work.is_exchanged);
 }
