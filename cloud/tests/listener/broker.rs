@@ -7,7 +7,8 @@ use std::time::Duration;
 use limen_wire::jws::{self, Header};
 use limen_wire::topic::{Down, Topic, Up};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use crate::house::House;
@@ -44,28 +45,34 @@ impl Mosquitto {
 async fn run(address: SocketAddr, folder: &TempDir) -> Child {
     let file = folder.path().join("mosquitto.conf");
     let text = format!(
-        "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n",
+        "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n",
         address.port()
     );
     std::fs::write(&file, text).unwrap();
     let path = std::env::var("PATH").unwrap_or_default();
-    let process = Command::new("mosquitto")
+    let mut process = Command::new("mosquitto")
         .env("PATH", format!("{path}:/usr/sbin"))
         .arg("-c")
         .arg(&file)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("mosquitto is needed: apt-get install mosquitto");
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
     let up = async {
-        while TcpStream::connect(address).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("running") {
+                return;
+            }
         }
+        panic!("mosquitto ended");
     };
     tokio::time::timeout(crate::terminal::PATIENCE, up)
         .await
         .expect("mosquitto was to listen");
+    // It must never wait for somebody to read what it says.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     process
 }
 

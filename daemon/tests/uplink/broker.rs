@@ -1,10 +1,10 @@
 //! A real mosquitto on a free port, that can be killed and comes back with nothing in its head.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -63,17 +63,16 @@ impl Broker {
             .arg(self.folder.path().join("mosquitto.conf"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.child = Some(
-            command
-                .spawn()
-                .expect("mosquitto is needed: apt install mosquitto"),
-        );
-        let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "mosquitto does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .expect("mosquitto is needed: apt install mosquitto");
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let running = lines.any(|line| line.unwrap().contains("running"));
+        assert!(running, "mosquitto does not listen");
+        // It must never wait for somebody to read what it says.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.child = Some(child);
     }
 
     /// `kill -9`: it forgets every message and session.
