@@ -1,0 +1,102 @@
+"""Doubts the checker: damages copies of two databases that it found well, and demands that it notices each time.
+
+By hand: python3 cross/vm.d/doubt.py TERMINAL_DB CLOUD_DB JOURNAL
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import sqlite3
+import sys
+import tempfile
+
+import checker
+
+
+def _run(database: pathlib.Path, *statements: str) -> None:
+    connection = sqlite3.connect(database)
+    connection.create_function("flip", 1, lambda blob: blob[:-1] + (b"A" if blob[-1:] != b"A" else b"B"))
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def _overwrite(database: pathlib.Path) -> None:
+    """A page of the file reads as zeros, as a bad card gives it."""
+    with database.open("r+b") as file:
+        file.seek(database.stat().st_size // 4096 // 2 * 4096)
+        file.write(bytes(4096))
+
+
+# What is done to copies of the terminal's and the cloud's database.
+DAMAGE = {
+    "the terminal lost its last event": lambda t, _: _run(
+        t, "DELETE FROM events WHERE place = (SELECT max(place) FROM events)"),
+    "the terminal lost an event": lambda t, _: _run(t, "DELETE FROM events WHERE place = 2"),
+    "the terminal changed an event": lambda t, _: _run(t, "UPDATE events SET compact = flip(compact) WHERE place = 2"),
+    "the terminal swapped two events": lambda t, _: _run(
+        t,
+        "UPDATE events SET place = -1 WHERE place = 2",
+        "UPDATE events SET place = 2 WHERE place = 3",
+        "UPDATE events SET place = 3 WHERE place = -1"),
+    "the terminal doubled an event": lambda t, _: _run(
+        t, "INSERT INTO events (prev, hash, compact) SELECT prev, hash, compact FROM events WHERE place = 2"),
+    "an acknowledgement did not come": lambda t, _: _run(t, "UPDATE outboxes SET through = through - 1"),
+    "the terminal's file has a bad page": lambda t, _: _overwrite(t),
+    "the cloud lost an event": lambda _, c: _run(
+        c, "PRAGMA foreign_keys = OFF", "DELETE FROM events WHERE seq = 2"),
+    "the cloud changed an event": lambda _, c: _run(c, "UPDATE events SET compact = flip(compact) WHERE seq = 2"),
+    "the cloud pays a punch less": lambda _, c: _run(
+        c, "DELETE FROM facts WHERE kind = 'punch' AND seq = (SELECT max(seq) FROM facts WHERE kind = 'punch')"),
+    "the cloud has something in quarantine": lambda _, c: _run(
+        c, "INSERT INTO quarantine SELECT tenant, terminal, outbox, hash, seq, compact, received, 'doubt' FROM events LIMIT 1"),
+    "the cloud's file has a bad page": lambda _, c: _overwrite(c),
+}
+
+
+def _promises(onlooker: checker.Seen, length: int) -> dict[str, checker.Seen]:
+    """What an onlooker may have seen that did not last."""
+    one = next(iter(onlooker.greens))
+    return {
+        "a green light for what is not there": dataclasses.replace(
+            onlooker, greens={**onlooker.greens, length + 1: onlooker.greens[one]}),
+        "a green light for another person": dataclasses.replace(onlooker, greens={**onlooker.greens, one: "somebody"}),
+        "a punch by face without a light": dataclasses.replace(
+            onlooker, greens={seq: who for seq, who in onlooker.greens.items() if seq != one}),
+        "a replayed punch that is not there": dataclasses.replace(
+            onlooker, replayed=onlooker.replayed | {length + 1}),
+    }
+
+
+def doubt(terminal: pathlib.Path, cloud: pathlib.Path, onlooker: checker.Seen) -> tuple[int, list[str]]:
+    """How many damages were tried, and those that the checker overlooked."""
+    overlooked = []
+    for what, damage in DAMAGE.items():
+        with tempfile.TemporaryDirectory(prefix="limen-doubt-") as folder:
+            copies = [shutil.copy(database, folder) for database in (terminal, cloud)]
+            damage(*map(pathlib.Path, copies))
+            if not checker.check(*map(pathlib.Path, copies), onlooker):
+                overlooked.append(what)
+    promises = _promises(onlooker, len(checker.written(terminal)))
+    for what, other in promises.items():
+        if not checker.check(terminal, cloud, other):
+            overlooked.append(what)
+    return len(DAMAGE) + len(promises), overlooked
+
+
+def main() -> int:
+    """The doubts by hand."""
+    if len(sys.argv) != 4:
+        print(__doc__, file=sys.stderr)
+        return 2
+    terminal, cloud, journal = map(pathlib.Path, sys.argv[1:])
+    tried, overlooked = doubt(terminal, cloud, checker.seen(journal))
+    for what in overlooked:
+        print(f"the checker overlooks: {what}")
+    print(f"{tried} damages, {tried - len(overlooked)} noticed")
+    return 1 if overlooked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
