@@ -30,7 +30,7 @@ chromium_path() {
   return 1
 }
 
-# Debian's packages that are missing for `build`, `demo`, `test`, `browser` or `tools`, one a line.
+# Debian's packages that are missing for `build`, `demo`, `test`, `browser`, `vm` or `tools`, one a line.
 missing_packages() {
   local what
   for what in "$@"; do
@@ -50,6 +50,19 @@ missing_packages() {
         have mosquitto_pub || echo mosquitto-clients
         have systemd-analyze || echo systemd
         have shellcheck || echo shellcheck
+        ;;
+      vm)
+        # What builds the guest (cross/vm.d/image.py) and what it runs in.
+        have python3 || echo python3
+        have qemu-system-x86_64 || echo qemu-system-x86
+        have mmdebstrap || echo mmdebstrap
+        have gcc || echo gcc
+        [ -e /usr/include/sys/ptrace.h ] || [ -e /usr/include/x86_64-linux-gnu/sys/ptrace.h ] || echo libc6-dev
+        have make || echo make
+        have depmod || echo kmod
+        have cpio || echo cpio
+        have mke2fs && have debugfs || echo e2fsprogs
+        have ffmpeg || echo ffmpeg
         ;;
       browser)
         have node || echo nodejs
