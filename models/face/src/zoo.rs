@@ -99,6 +99,7 @@ struct Listing {
 /// threads.
 pub struct Models {
     pub(crate) detector: Network,
+    pub(crate) near_detector: Network,
     pub(crate) embedder: Network,
     pub(crate) predictor: Predictor,
     embedding_id: String,
@@ -113,6 +114,8 @@ impl fmt::Debug for Models {
 impl Models {
     /// The id of the detector in `zoo.toml`.
     const DETECTOR: &str = "blazeface-back";
+    /// The id of the detector of near faces in `zoo.toml`.
+    const NEAR_DETECTOR: &str = "blazeface-short";
     /// The id of the landmarks in `zoo.toml`.
     const LANDMARKS: &str = "dlib-landmarks5";
     /// The id of the embedding in `zoo.toml`.
@@ -132,6 +135,7 @@ impl Models {
             })?;
         Ok(Self {
             detector: zoo.network(Self::DETECTOR, "image", &["boxes", "scores"])?,
+            near_detector: zoo.network(Self::NEAR_DETECTOR, "image", &["boxes", "scores"])?,
             embedder: zoo.network(Self::EMBEDDING, "chip", &["embedding"])?,
             predictor,
             embedding_id: Self::EMBEDDING.to_owned(),
@@ -238,8 +242,12 @@ struct Expected {
 }
 
 fn expected(id: &str) -> Expected {
-    if id == Models::DETECTOR {
-        let side = crate::detect::SIDE as usize;
+    let detector = match id {
+        Models::DETECTOR => Some(crate::detect::SIDE as usize),
+        Models::NEAR_DETECTOR => Some(crate::detect::NEAR_SIDE as usize),
+        _ => None,
+    };
+    if let Some(side) = detector {
         Expected {
             input: [1, 3, side, side],
             range: [-1.0, 1.0],

@@ -5,44 +5,95 @@
 
 use std::borrow::Cow;
 
-use super::{Bounds, Detection, SIDE};
+use super::{Bounds, Detection, NEAR_SIDE, Region, SIDE};
 use crate::Frame;
 
 /// Fractional bits of a filter's weight: 32, less 8 of the value, less 2 to spare.
 const PRECISION: u32 = 22;
 
-/// The detector's input, and how it lies in the picture.
+/// A detector's input, and how it lies in the picture.
 pub struct Letterbox {
-    /// `SIDE × SIDE` pixels of RGB.
+    /// `side × side` pixels of RGB.
     rgb: Vec<u8>,
+    side: u32,
     /// x in the input = x in the picture · scale + offset, and y likewise.
     scale: [f64; 2],
-    offset: [u32; 2],
+    offset: [f64; 2],
 }
 
 impl Letterbox {
-    /// Makes the detector's input of a picture.
+    /// Makes the input of a picture, for the network for back cameras.
     pub fn of(frame: &Frame) -> Self {
+        Self::whole(frame, SIDE)
+    }
+
+    /// The same for the network for short range.
+    pub fn near(frame: &Frame) -> Self {
+        Self::whole(frame, NEAR_SIDE)
+    }
+
+    /// A part of the picture for the network for short range. What is outside the picture is black.
+    pub fn around(frame: &Frame, region: &Region) -> Self {
+        let side = region.side as usize;
+        let mut part = vec![0; 3 * side * side];
+        // The columns and rows of the region that the picture has.
+        let common = |first: i32, size: u32| {
+            let end = (i64::from(first) + side as i64).clamp(0, size.into());
+            (first.max(0) as usize, end as usize)
+        };
+        let (left, right) = common(region.left, frame.width());
+        let (top, bottom) = common(region.top, frame.height());
+        if left < right && top < bottom {
+            let line = 3 * frame.width() as usize;
+            let at = 3 * (left as i64 - i64::from(region.left)) as usize;
+            let down = (top as i64 - i64::from(region.top)) as usize;
+            let from = frame.rgb()[top * line..bottom * line].chunks_exact(line);
+            let to = part[3 * side * down..].chunks_exact_mut(3 * side);
+            for (from, to) in from.zip(to) {
+                let pixels = &from[3 * left..3 * right];
+                to[at..at + pixels.len()].copy_from_slice(pixels);
+            }
+        }
+        let scale = f64::from(NEAR_SIDE) / side as f64;
+        Self {
+            rgb: scaled(&part, [side as u32; 2], [NEAR_SIDE; 2]),
+            side: NEAR_SIDE,
+            scale: [scale; 2],
+            offset: [region.left, region.top].map(|first| -f64::from(first) * scale),
+        }
+    }
+
+    fn whole(frame: &Frame, side: u32) -> Self {
         let (width, height) = (frame.width(), frame.height());
-        let shrink = f64::from(SIDE) / f64::from(width.max(height));
+        let shrink = f64::from(side) / f64::from(width.max(height));
         let fitted = |size: u32| ((f64::from(size) * shrink + 0.5) as u32).max(1);
         let new = [fitted(width), fitted(height)];
-        let offset = new.map(|size| (SIDE - size) / 2);
-        let small = scaled(frame, new);
-        let mut rgb = vec![0; 3 * (SIDE * SIDE) as usize];
+        let offset = new.map(|size| (side - size) / 2);
+        let small = scaled(frame.rgb(), [width, height], new);
+        let mut rgb = vec![0; 3 * (side * side) as usize];
         let line = 3 * new[0] as usize;
         for (y, from) in small.chunks_exact(line).enumerate() {
-            let start = 3 * ((offset[1] as usize + y) * SIDE as usize + offset[0] as usize);
+            let start = 3 * ((offset[1] as usize + y) * side as usize + offset[0] as usize);
             rgb[start..start + line].copy_from_slice(from);
         }
         let scale = [
             f64::from(new[0]) / f64::from(width),
             f64::from(new[1]) / f64::from(height),
         ];
-        Self { rgb, scale, offset }
+        Self {
+            rgb,
+            side,
+            scale,
+            offset: offset.map(f64::from),
+        }
     }
 
-    /// The input as a picture: 256×256, RGB, row by row.
+    /// Columns and rows of the input.
+    pub fn side(&self) -> u32 {
+        self.side
+    }
+
+    /// The input as a picture: RGB, row by row.
     pub fn rgb(&self) -> &[u8] {
         &self.rgb
     }
@@ -62,7 +113,7 @@ impl Letterbox {
     /// The same face in pixels of the picture.
     pub(crate) fn in_picture(&self, face: &Detection) -> Detection {
         let back = |value: f32, axis: usize| {
-            ((f64::from(value) - f64::from(self.offset[axis])) / self.scale[axis]) as f32
+            ((f64::from(value) - self.offset[axis]) / self.scale[axis]) as f32
         };
         let Bounds {
             left,
@@ -121,15 +172,15 @@ const HALF: i32 = 1 << (PRECISION - 1);
 
 /// A picture scaled to a new size. Columns go first where the height loses more than twice what the width does, as in
 /// Pillow; the bytes between the passes make that visible.
-fn scaled(frame: &Frame, [width, height]: [u32; 2]) -> Vec<u8> {
-    let lost_height = i64::from(frame.height()) - i64::from(height);
-    let lost_width = i64::from(frame.width()) - i64::from(width);
+fn scaled(rgb: &[u8], [from_width, from_height]: [u32; 2], [width, height]: [u32; 2]) -> Vec<u8> {
+    let lost_height = i64::from(from_height) - i64::from(height);
+    let lost_width = i64::from(from_width) - i64::from(width);
     if lost_height > 0 && lost_height > 2 * lost_width {
-        let low = columns(frame.rgb(), frame.width(), frame.height(), height);
-        rows(&low, frame.width(), width).into_owned()
+        let low = columns(rgb, from_width, from_height, height);
+        rows(&low, from_width, width).into_owned()
     } else {
-        let narrow = rows(frame.rgb(), frame.width(), width);
-        columns(&narrow, width, frame.height(), height).into_owned()
+        let narrow = rows(rgb, from_width, width);
+        columns(&narrow, width, from_height, height).into_owned()
     }
 }
 
@@ -193,7 +244,8 @@ mod tests {
     fn a_wide_picture_lies_in_the_middle_between_black() {
         let frame = Frame::from_rgb8(512, 256, vec![200; 512 * 256 * 3]).unwrap();
         let letterbox = Letterbox::of(&frame);
-        assert_eq!((letterbox.scale, letterbox.offset), ([0.5, 0.5], [0, 64]));
+        assert_eq!(letterbox.scale, [0.5, 0.5]);
+        assert_eq!(letterbox.offset, [0.0, 64.0]);
         let line = 3 * SIDE as usize;
         assert!(letterbox.rgb()[..64 * line].iter().all(|&value| value == 0));
         assert!(
@@ -206,6 +258,56 @@ mod tests {
                 .iter()
                 .all(|&value| value == 0)
         );
+    }
+
+    #[test]
+    fn a_region_is_cut_out_and_black_outside() {
+        let rgb = (0..200 * 100).flat_map(|i| [(i % 200) as u8; 3]).collect();
+        let frame = Frame::from_rgb8(200, 100, rgb).unwrap();
+        let region = |left, top, side| {
+            let region = Region { left, top, side };
+            Letterbox::around(&frame, &region)
+        };
+        let inside = region(30, -40, 128);
+        assert_eq!(inside.side(), NEAR_SIDE);
+        let row = |number: usize| &inside.rgb()[3 * 128 * number..3 * 128 * (number + 1)];
+        assert!(row(39).iter().all(|&value| value == 0));
+        let columns: Vec<u8> = row(40).iter().step_by(3).copied().collect();
+        assert_eq!(columns, (30..158).collect::<Vec<u8>>());
+        for (left, top, side) in [(-500, 0, 90), (300, 300, 64), (-5, -5, 700), (50, 50, 1)] {
+            assert_eq!(region(left, top, side).rgb().len(), 3 * 128 * 128);
+        }
+    }
+
+    #[test]
+    fn a_face_in_a_region_lies_there_in_the_picture() {
+        let frame = Frame::from_rgb8(640, 480, vec![0; 640 * 480 * 3]).unwrap();
+        let region = Region {
+            left: -20,
+            top: 100,
+            side: 256,
+        };
+        let bounds = Bounds {
+            left: 10.0,
+            top: 0.0,
+            right: 64.0,
+            bottom: 128.0,
+        };
+        let face = Detection {
+            bounds,
+            points: [[10.0, 50.0]; 6],
+            score: 0.9,
+            anchor: 7,
+        };
+        let found = Letterbox::around(&frame, &region).in_picture(&face);
+        let wanted = Bounds {
+            left: 0.0,
+            top: 100.0,
+            right: 108.0,
+            bottom: 356.0,
+        };
+        assert_eq!(found.bounds, wanted);
+        assert_eq!(found.points[3], [0.0, 200.0]);
     }
 
     #[test]

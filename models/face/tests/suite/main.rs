@@ -9,5 +9,6 @@
 
 mod golden;
 mod real_faces;
+mod routes;
 mod support;
 mod zoo;
