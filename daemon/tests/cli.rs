@@ -29,6 +29,19 @@ fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
 }
 
+/// The models without their sample pictures.
+fn linked_models() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(models()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "pictures" {
+            let link = folder.path().join(entry.file_name());
+            std::os::unix::fs::symlink(entry.path().canonicalize().unwrap(), link).unwrap();
+        }
+    }
+    folder
+}
+
 /// A folder with a configuration in it.
 struct Terminal(TempDir);
 
@@ -195,6 +208,36 @@ fn a_self_test_tells_part_by_part_and_fails_where_one_does() {
     );
     assert_eq!(finding("claim")["ok"], false);
     assert_eq!(report["ok"], false);
+
+    let embedding = finding("recognition")["embedding"].clone();
+    assert_eq!(embedding.as_array().unwrap().len(), 128);
+    let output = daemon(&["self-test", "--config", &terminal.config()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("another person does not"), "{text}");
+    assert!(!text.contains(&embedding[0].to_string()), "{text}");
+}
+
+#[test]
+fn a_self_test_gives_no_embedding_of_another_picture_away() {
+    let models = linked_models();
+    let pictures = models.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    for (name, other) in [
+        ("obama.jpg", "obama2.jpg"),
+        ("obama2.jpg", "obama.jpg"),
+        ("biden.jpg", "biden.jpg"),
+    ] {
+        fs::copy(
+            self::models().join("pictures").join(other),
+            pictures.join(name),
+        )
+        .unwrap();
+    }
+    let terminal = Terminal::new(&format!("models = {:?}\n", models.path()));
+    let output = daemon(&["self-test", "--json", "--config", &terminal.config()]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("another person does not"), "{printed}");
+    assert!(!printed.contains("embedding"), "{printed}");
 }
 
 #[test]
@@ -209,14 +252,7 @@ fn a_self_test_without_models_says_so() {
 
 #[test]
 fn a_self_test_without_the_sample_pictures_says_that_they_were_removed() {
-    let models = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(self::models()).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name() != "pictures" {
-            let link = models.path().join(entry.file_name());
-            std::os::unix::fs::symlink(entry.path().canonicalize().unwrap(), link).unwrap();
-        }
-    }
+    let models = linked_models();
     let terminal = Terminal::claimed(&format!("models = {:?}\n", models.path()));
     let output = daemon(&["self-test", "--config", &terminal.config()]);
     let printed = String::from_utf8(output.stdout).unwrap();
