@@ -30,7 +30,7 @@ chromium_path() {
   return 1
 }
 
-# Debian's packages that are missing for `build`, `demo`, `test`, `browser`, `vm` or `tools`, one a line.
+# Debian's packages that are missing for `build`, `demo`, `test`, `browser`, `vm`, `arm` or `tools`, one a line.
 missing_packages() {
   local what
   for what in "$@"; do
@@ -59,10 +59,18 @@ missing_packages() {
         have gcc || echo gcc
         [ -e /usr/include/sys/ptrace.h ] || [ -e /usr/include/x86_64-linux-gnu/sys/ptrace.h ] || echo libc6-dev
         have make || echo make
+        # The kernel's build programs are Debian's own, and linked with this.
+        ldconfig -p 2>/dev/null | grep -q 'libelf\.so\.1' || echo libelf1
         have depmod || echo kmod
         have cpio || echo cpio
         have mke2fs && have debugfs || echo e2fsprogs
         have ffmpeg || echo ffmpeg
+        ;;
+      arm)
+        # A C compiler and the headers of a 64-bit Raspberry Pi, and what runs its programs here.
+        have aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
+        [ -e /usr/aarch64-linux-gnu/include/linux/videodev2.h ] || echo libc6-dev-arm64-cross
+        have qemu-aarch64-static || echo qemu-user-static
         ;;
       browser)
         have node || echo nodejs

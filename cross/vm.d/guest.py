@@ -82,7 +82,8 @@ class Guest:
 
     def power_off(self, patience: float = 120) -> None:
         """Shuts the machine down in order."""
-        self.run("systemctl --no-block poweroff")
+        # The machine may be off before the answer is out.
+        self._shell.ask("systemctl --no-block poweroff", patience)
         try:
             self._machine.process.wait(patience)
         except subprocess.TimeoutExpired:

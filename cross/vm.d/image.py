@@ -21,7 +21,7 @@ from programs import Failed, say  # noqa: E402
 GUEST = HERE / "guest"
 
 # What the guest is made of, besides Debian's smallest system. Python is for the demo, which is run there too.
-PACKAGES = ("busybox-static", "dbus", "kmod", "python3", "systemd", "systemd-sysv", "udev", "v4l-utils")
+PACKAGES = ("busybox-static", "dbus", "kmod", "procps", "python3", "systemd", "systemd-sysv", "udev", "v4l-utils")
 
 # The kernel modules that the disks need, in the initrd, and those that the running system may ask for.
 EARLY = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
@@ -31,7 +31,7 @@ LATE = ("autofs4", "virtio_console", "virtio_net", "virtio_rng", "videodev", "vi
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "e2scrub_reap.service", "getty.target", "systemd-networkd-wait-online.service", "systemd-pstore.service",
-    "systemd-update-utmp.service", "systemd-firstboot.service", "systemd-binfmt.service", "systemd-logind.service",
+    "systemd-update-utmp.service", "systemd-user-sessions.service", "systemd-firstboot.service", "systemd-binfmt.service", "systemd-logind.service",
 )  # fmt: skip
 ENABLED = ("limen-shell.service", "limen-journal.service", "systemd-networkd.service")
 
@@ -46,15 +46,15 @@ ROOT_MB = 768
 class Arch:
     """What differs between processors."""
 
-    debian: str
-    kernel: str  # the name of Debian's kernel flavour
+    debian: str  # Debian's name, which is also that of its kernel's flavour
     make: str  # the kernel's own name
-    cross: str  # prefix of the compiler's name
+    qemu: str  # QEMU's name
+    cross: str  # what the compiler's name begins with
 
 
 ARCHS = {
-    "x86_64": Arch("amd64", "amd64", "x86_64", "x86_64-linux-gnu-"),
-    "aarch64": Arch("arm64", "arm64", "arm64", "aarch64-linux-gnu-"),
+    "x86_64": Arch("amd64", "x86_64", "x86_64", "x86_64-linux-gnu-"),
+    "aarch64": Arch("arm64", "arm64", "aarch64", "aarch64-linux-gnu-"),
 }
 
 
@@ -175,9 +175,26 @@ def _build(arch: Arch, work: pathlib.Path) -> pathlib.Path:
     return made
 
 
+def _run_foreign(arch: Arch) -> None:
+    """Lets this machine run the guest's programs while the guest is put together, through QEMU."""
+    if arch.debian == run("dpkg", "--print-architecture").strip():
+        return
+    folder, name = pathlib.Path("/proc/sys/fs/binfmt_misc"), f"qemu-{arch.qemu}"
+    if (folder / name).exists():
+        return
+    rule = pathlib.Path("/usr/lib/binfmt.d") / f"{name}.conf"
+    try:
+        if not (folder / "register").exists():
+            run("mount", "-t", "binfmt_misc", "binfmt_misc", folder)
+        (folder / "register").write_text(rule.read_text())
+    except (OSError, Failed) as problem:
+        raise Failed(f"this machine can't run programs for {arch.debian}, and can't be taught to: {problem}") from None
+
+
 def _debian(arch: Arch, work: pathlib.Path, debs: pathlib.Path) -> pathlib.Path:
     """Debian's smallest system as a tar, from where this machine's apt gets Debian; the kernel into `debs`."""
-    ours = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+    _run_foreign(arch)
+    ours = run("dpkg", "--print-architecture").strip()
     rows = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages",
                "Origin: Debian", f"Architecture: {ours}")  # fmt: skip
     sources = sorted({f"deb {row}" for row in rows.splitlines()}, reverse=True)
@@ -186,13 +203,13 @@ def _debian(arch: Arch, work: pathlib.Path, debs: pathlib.Path) -> pathlib.Path:
     suite = min((source.split()[2] for source in sources), key=len)
     tar = work / "root.tar"
     kernel = GUEST / "kernel"
-    run("mmdebstrap", "--variant=minbase", "--format=tar", f"--architectures={arch.debian}",
+    run("mmdebstrap", "--variant=minbase", "--format=tar", f"--architectures={arch.debian}", "--skip=check/qemu",
         f"--include={','.join(PACKAGES)}", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-        f'--customize-hook="{kernel}" "{debs}" {arch.kernel}', suite, tar, "-",
+        f'--customize-hook="{kernel}" "{debs}" {arch.debian}', suite, tar, "-",
         input="\n".join(sources) + "\n", stdin=None)  # fmt: skip
     # What runs on this machine while the module is built comes from this machine's own architecture.
-    common = next(debs.glob("linux-headers-*.deb")).name.split("_")[0].removesuffix(f"-{arch.kernel}")
+    common = next(debs.glob("linux-headers-*.deb")).name.split("_")[0].removesuffix(f"-{arch.debian}")
     run("apt-get", "download", "-q", f"{common}-common", _kbuild(common), "v4l2loopback-dkms", cwd=debs)
     return tar
 

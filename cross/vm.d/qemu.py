@@ -100,11 +100,15 @@ class Shell:
         self._number = 0
         self._turn = threading.Lock()
 
+    def ask(self, text: str, patience: float) -> None:
+        """Starts a command and waits for nothing."""
+        self._number += 1
+        self._line.send(f"{self._number} {patience:.0f} {base64.b64encode(text.encode()).decode()}")
+
     def run(self, text: str, patience: float) -> tuple[int, str]:
         """A command's status and output; 124 is its status when it was ended after `patience` seconds."""
         with self._turn:
-            self._number += 1
-            self._line.send(f"{self._number} {patience:.0f} {base64.b64encode(text.encode()).decode()}")
+            self.ask(text, patience)
             end = time.monotonic() + patience + self.GRACE
             while True:
                 row = self._line.receive(end, f"the guest's answer to: {text}").split(" ")
@@ -126,14 +130,14 @@ class Control:
         self._line.receive(time.monotonic() + self.PATIENCE, "QEMU's greeting")
         self.execute("qmp_capabilities")
 
-    def execute(self, name: str, **arguments) -> dict:
+    def execute(self, command: str, /, **arguments) -> dict:
         """One command's answer; what QEMU tells in between is passed over."""
-        self._line.send(json.dumps({"execute": name, "arguments": arguments}))
+        self._line.send(json.dumps({"execute": command, "arguments": arguments}))
         end = time.monotonic() + self.PATIENCE
         while True:
-            answer = json.loads(self._line.receive(end, f"QEMU's answer to {name}"))
+            answer = json.loads(self._line.receive(end, f"QEMU's answer to {command}"))
             if "error" in answer:
-                raise Failed(f"QEMU refused {name}: {answer['error'].get('desc', answer['error'])}")
+                raise Failed(f"QEMU refused {command}: {answer['error'].get('desc', answer['error'])}")
             if "return" in answer:
                 return answer["return"]
 
