@@ -1,7 +1,15 @@
 //! `limen-face`: the face pipeline from the command line. Clocks and files live here, not in the library.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that fails may panic")
+)]
+
 mod bench;
+mod eval;
 mod frames;
+mod random;
+mod statistics;
 
 use std::path::PathBuf;
 
@@ -22,11 +30,14 @@ struct Arguments {
 enum Command {
     /// Times the way from a frame to an identity, stage by stage, on one thread: JSON on stdout, a table on stderr.
     Bench(bench::Arguments),
+    /// Measures how well faces are recognised, on pictures of your own: pairs of pictures, or folders of people.
+    Eval(eval::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Bench(bench) => bench::run(&arguments.models, &bench),
+        Command::Eval(eval) => eval::run(&arguments.models, &eval),
     }
 }
