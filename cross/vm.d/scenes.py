@@ -19,6 +19,9 @@ LAYOUTS = {
     "MJPG": ["-c:v", "mjpeg", "-q:v", "3"],
 }
 
+# Bytes of a frame in YUYV.
+FRAME = 2 * clip.WIDTH * clip.HEIGHT
+
 # The feeder begins again at the end.
 SECONDS = 1.0
 
@@ -32,7 +35,7 @@ def write(folder: pathlib.Path) -> None:
         drawn = _ffmpeg([*source, "-vf", chain, "-c:v", "ffv1", "-f", "matroska"])
         for layout, options in LAYOUTS.items():
             stream = _ffmpeg(["-f", "matroska", "-i", "-", *options, "-f", "image2pipe"], drawn)
-            frames = _pictures(stream) if layout == "MJPG" else _equal(stream, 2 * clip.WIDTH * clip.HEIGHT)
+            frames = _pictures(stream) if layout == "MJPG" else _equal(stream, FRAME)
             with (folder / f"{name}.{layout}").open("wb") as file:
                 for frame in frames:
                     file.write(len(frame).to_bytes(4, "little") + frame)
