@@ -9,6 +9,7 @@
 
 mod blazeface;
 mod letterbox;
+mod shrink;
 
 use crate::zoo::Models;
 use crate::{FaceError, Frame};

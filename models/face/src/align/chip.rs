@@ -254,13 +254,16 @@ impl Image {
 
     /// The colour at a point between four pixels.
     fn between(&self, x: f64, y: f64) -> Option<[u8; 3]> {
-        let (left, top) = (x.floor(), y.floor());
-        let fits = |first: f64, size: usize| first >= 0.0 && first + 1.0 < size as f64;
-        if !fits(left, self.width) || !fits(top, self.height) {
+        if !(x >= 0.0 && y >= 0.0) {
             return None;
         }
-        let (right_part, lower_part) = (x - left, y - top);
-        let start = 3 * (top as usize * self.width + left as usize);
+        // Of what is not negative, that is the floor.
+        let (left, top) = (x as usize, y as usize);
+        if left.saturating_add(1) >= self.width || top.saturating_add(1) >= self.height {
+            return None;
+        }
+        let (right_part, lower_part) = (x - left as f64, y - top as f64);
+        let start = 3 * (top * self.width + left);
         let upper = &self.rgb[start..start + 6];
         let lower = &self.rgb[start + 3 * self.width..][..6];
         Some(std::array::from_fn(|channel| {

@@ -1,10 +1,11 @@
 //! A picture made to fit the detector's square: scaled with its aspect kept, centred, the rest black.
 //!
-//! The filter is a triangle that is widened by the factor by which the picture shrinks, in fixed point with 22
+//! For the network for back cameras the filter is a triangle that is widened by the factor by which the picture shrinks, in fixed point with 22
 //! fractional bits, along rows and along columns with bytes between: the same pixels as Pillow 13's `BILINEAR` gives.
 
 use std::borrow::Cow;
 
+use super::shrink::Part;
 use super::{Bounds, Detection, NEAR_SIDE, Region, SIDE};
 use crate::Frame;
 
@@ -24,52 +25,42 @@ pub struct Letterbox {
 impl Letterbox {
     /// Makes the input of a picture, for the network for back cameras.
     pub fn of(frame: &Frame) -> Self {
-        Self::whole(frame, SIDE)
+        Self::whole(frame, SIDE, |size| scaled(frame, size))
     }
 
     /// The same for the network for short range.
     pub fn near(frame: &Frame) -> Self {
-        Self::whole(frame, NEAR_SIDE)
+        let part = Part {
+            frame,
+            first: [0, 0],
+            size: [frame.width(), frame.height()],
+        };
+        Self::whole(frame, NEAR_SIDE, |size| part.scaled(size))
     }
 
     /// A part of the picture for the network for short range. What is outside the picture is black.
     pub fn around(frame: &Frame, region: &Region) -> Self {
-        let side = region.side as usize;
-        let mut part = vec![0; 3 * side * side];
-        // The columns and rows of the region that the picture has.
-        let common = |first: i32, size: u32| {
-            let end = (i64::from(first) + side as i64).clamp(0, size.into());
-            (first.max(0) as usize, end as usize)
+        let part = Part {
+            frame,
+            first: [region.left, region.top],
+            size: [region.side; 2],
         };
-        let (left, right) = common(region.left, frame.width());
-        let (top, bottom) = common(region.top, frame.height());
-        if left < right && top < bottom {
-            let line = 3 * frame.width() as usize;
-            let at = 3 * (left as i64 - i64::from(region.left)) as usize;
-            let down = (top as i64 - i64::from(region.top)) as usize;
-            let from = frame.rgb()[top * line..bottom * line].chunks_exact(line);
-            let to = part[3 * side * down..].chunks_exact_mut(3 * side);
-            for (from, to) in from.zip(to) {
-                let pixels = &from[3 * left..3 * right];
-                to[at..at + pixels.len()].copy_from_slice(pixels);
-            }
-        }
-        let scale = f64::from(NEAR_SIDE) / side as f64;
+        let scale = f64::from(NEAR_SIDE) / f64::from(region.side);
         Self {
-            rgb: scaled(&part, [side as u32; 2], [NEAR_SIDE; 2]),
+            rgb: part.scaled([NEAR_SIDE; 2]),
             side: NEAR_SIDE,
             scale: [scale; 2],
-            offset: [region.left, region.top].map(|first| -f64::from(first) * scale),
+            offset: part.first.map(|first| -f64::from(first) * scale),
         }
     }
 
-    fn whole(frame: &Frame, side: u32) -> Self {
+    fn whole(frame: &Frame, side: u32, scaled: impl FnOnce([u32; 2]) -> Vec<u8>) -> Self {
         let (width, height) = (frame.width(), frame.height());
         let shrink = f64::from(side) / f64::from(width.max(height));
         let fitted = |size: u32| ((f64::from(size) * shrink + 0.5) as u32).max(1);
         let new = [fitted(width), fitted(height)];
         let offset = new.map(|size| (side - size) / 2);
-        let small = scaled(frame.rgb(), [width, height], new);
+        let small = scaled(new);
         let mut rgb = vec![0; 3 * (side * side) as usize];
         let line = 3 * new[0] as usize;
         for (y, from) in small.chunks_exact(line).enumerate() {
@@ -163,6 +154,11 @@ fn taps(from: u32, to: u32) -> Vec<Tap> {
     (0..to).map(tap).collect()
 }
 
+/// One more weighted byte. It can't overflow: weights add up to one, and there are bits to spare.
+fn plus(sum: i32, weight: i32, value: u8) -> i32 {
+    sum.wrapping_add(weight.wrapping_mul(value.into()))
+}
+
 /// A sum of weighted bytes, rounded.
 fn byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
@@ -172,15 +168,15 @@ const HALF: i32 = 1 << (PRECISION - 1);
 
 /// A picture scaled to a new size. Columns go first where the height loses more than twice what the width does, as in
 /// Pillow; the bytes between the passes make that visible.
-fn scaled(rgb: &[u8], [from_width, from_height]: [u32; 2], [width, height]: [u32; 2]) -> Vec<u8> {
-    let lost_height = i64::from(from_height) - i64::from(height);
-    let lost_width = i64::from(from_width) - i64::from(width);
+fn scaled(frame: &Frame, [width, height]: [u32; 2]) -> Vec<u8> {
+    let lost_height = i64::from(frame.height()) - i64::from(height);
+    let lost_width = i64::from(frame.width()) - i64::from(width);
     if lost_height > 0 && lost_height > 2 * lost_width {
-        let low = columns(rgb, from_width, from_height, height);
-        rows(&low, from_width, width).into_owned()
+        let low = columns(frame.rgb(), frame.width(), frame.height(), height);
+        rows(&low, frame.width(), width).into_owned()
     } else {
-        let narrow = rows(rgb, from_width, width);
-        columns(&narrow, width, from_height, height).into_owned()
+        let narrow = rows(frame.rgb(), frame.width(), width);
+        columns(&narrow, width, frame.height(), height).into_owned()
     }
 }
 
@@ -200,9 +196,9 @@ fn rows(pixels: &[u8], width: u32, new_width: u32) -> Cow<'_, [u8]> {
             let mut sum = [HALF; 3];
             let values = from[3 * tap.first..].chunks_exact(3);
             for (weight, value) in tap.weights.iter().zip(values) {
-                sum[0] += weight * i32::from(value[0]);
-                sum[1] += weight * i32::from(value[1]);
-                sum[2] += weight * i32::from(value[2]);
+                sum[0] = plus(sum[0], *weight, value[0]);
+                sum[1] = plus(sum[1], *weight, value[1]);
+                sum[2] = plus(sum[2], *weight, value[2]);
             }
             pixel.copy_from_slice(&sum.map(byte));
         }
@@ -226,7 +222,7 @@ fn columns(pixels: &[u8], width: u32, height: u32, new_height: u32) -> Cow<'_, [
         let from = pixels[line * tap.first..].chunks_exact(line);
         for (&weight, from) in tap.weights.iter().zip(from) {
             for (sum, &value) in sums.iter_mut().zip(from) {
-                *sum += weight * i32::from(value);
+                *sum = plus(*sum, weight, value);
             }
         }
         for (to, &sum) in to.iter_mut().zip(&sums) {

@@ -8,8 +8,10 @@ use crate::Frame;
 const ACROSS: u32 = 80;
 /// A block has changed when it differs by at least so many grey levels,
 const LEAST: i16 = 10;
-/// and by so many times what half of the blocks differ by, which is the camera's noise.
+/// and by so many times what half of the blocks differ by, which is the camera's noise;
 const NOISE: i16 = 7;
+/// but what differs by so many has changed in any case: where most of the picture is new, half of it is no noise.
+const MOST: i16 = 30;
 /// So many changed blocks are motion. A face of 33 pixels in a picture of 640 covers 17.
 const BLOCKS: usize = 10;
 /// The background follows by this part of the difference in every frame.
@@ -57,7 +59,7 @@ impl Motion {
         let light = median(differences.iter().copied());
         let apart = |difference: i16| (difference - light).abs();
         let noise = median(differences.iter().map(|&difference| apart(difference)));
-        let bar = LEAST.max(NOISE * noise);
+        let bar = (NOISE * noise).clamp(LEAST, MOST);
         let changed = differences
             .iter()
             .filter(|&&difference| apart(difference) > bar)
@@ -66,7 +68,7 @@ impl Motion {
             *known += i32::from(light) << FRACTION;
             *known += ((i32::from(grey) << FRACTION) - *known) / LEARN;
         }
-        changed >= BLOCKS
+        changed >= BLOCKS || light.abs() > MOST
     }
 }
 
@@ -183,11 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn another_scene_is_motion() {
+        let mut motion = settled(4);
+        let stripes = |x: usize, y: usize| ((x / 40 + y / 40) % 4) as i64 * 40 - 40;
+        assert!(motion.see(&frame(99, 4, stripes)));
+        let mut motion = settled(4);
+        assert!(
+            motion.see(&frame(99, 4, |_, _| 80)),
+            "somebody switched the light on"
+        );
+    }
+
+    #[test]
     fn light_that_changes_everywhere_is_no_motion() {
         let mut motion = settled(4);
         assert!(!motion.see(&frame(50, 4, |_, _| 25)));
-        assert!(!motion.see(&frame(51, 4, |_, _| -20)));
-        assert!(motion.see(&frame(52, 4, |x, y| -20 + square(300, 60, 40)(x, y))));
+        assert!(!motion.see(&frame(51, 4, |_, _| -3)));
+        assert!(motion.see(&frame(52, 4, |x, y| -3 + square(300, 60, 40)(x, y))));
     }
 
     #[test]
