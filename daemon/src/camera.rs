@@ -19,6 +19,7 @@ use limen_face::Frame;
 use limen_wire::event;
 
 use crate::config::{self, Source};
+use crate::heart::{Heart, Stage};
 use crate::mailbox::Latest;
 use crate::stop::Stop;
 
@@ -210,9 +211,15 @@ pub fn spawn(
     camera: config::Camera,
     frames: Latest<Captured>,
     stop: Stop,
+    heart: Heart,
     report: impl FnMut(Change) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("camera".into())
-        .spawn(move || watch::watch(&camera, || open(&camera), &frames, &stop, report))
+        .spawn(move || {
+            let life = heart.life(Stage::Camera);
+            let open = || open(&camera);
+            watch::watch(&camera, open, &frames, &stop, &heart, report);
+            life.done();
+        })
 }

@@ -63,6 +63,8 @@ pub struct Config {
     pub cloud: Cloud,
     /// What is logged.
     pub log: Log,
+    /// When a stage is taken for hung.
+    pub watchdog: Watchdog,
 }
 
 /// The `[camera]` section.
@@ -183,6 +185,22 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// The `[watchdog]` section: seconds that a stage may be at one piece of work.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watchdog {
+    /// One frame grabbed.
+    pub camera_s: f64,
+    /// One look at a frame.
+    pub vision_s: f64,
+    /// One turn at the outbox's database.
+    pub outbox_s: f64,
+    /// One roster page applied, or the gallery exchanged.
+    pub roster_s: f64,
+    /// One turn of the uplink's loop.
+    pub uplink_s: f64,
+}
+
 /// How a log record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +221,7 @@ impl Default for Config {
             clock: Clock::default(),
             cloud: Cloud::default(),
             log: Log::default(),
+            watchdog: Watchdog::default(),
         }
     }
 }
@@ -253,6 +272,18 @@ impl Default for Log {
     }
 }
 
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self {
+            camera_s: 30.0,
+            vision_s: 30.0,
+            outbox_s: 60.0,
+            roster_s: 60.0,
+            uplink_s: 30.0,
+        }
+    }
+}
+
 impl Config {
     /// Reads and checks the file at `path`; relative paths in it start at its folder.
     ///
@@ -291,6 +322,8 @@ impl Config {
         let (camera, gate) = (&self.camera, &self.gate);
         let seconds = "between 0 and 86400";
         let is_seconds = |s: f64| (0.0..=86_400.0).contains(&s);
+        let limit = "between 2 and 3600";
+        let is_limit = |s: f64| (2.0..=3600.0).contains(&s);
         for (holds, key, found, wanted) in [
             (
                 (16..=8192).contains(&camera.width),
@@ -358,6 +391,36 @@ impl Config {
                 self.cloud.status_s.to_string(),
                 "between 5 and 3600",
             ),
+            (
+                (6.0..=3600.0).contains(&self.watchdog.camera_s),
+                "watchdog.camera_s",
+                self.watchdog.camera_s.to_string(),
+                "between 6 and 3600",
+            ),
+            (
+                is_limit(self.watchdog.vision_s),
+                "watchdog.vision_s",
+                self.watchdog.vision_s.to_string(),
+                limit,
+            ),
+            (
+                is_limit(self.watchdog.outbox_s),
+                "watchdog.outbox_s",
+                self.watchdog.outbox_s.to_string(),
+                limit,
+            ),
+            (
+                is_limit(self.watchdog.roster_s),
+                "watchdog.roster_s",
+                self.watchdog.roster_s.to_string(),
+                limit,
+            ),
+            (
+                is_limit(self.watchdog.uplink_s),
+                "watchdog.uplink_s",
+                self.watchdog.uplink_s.to_string(),
+                limit,
+            ),
         ] {
             if !holds {
                 return Err(ConfigError::Range {
@@ -410,6 +473,19 @@ mod tests {
         );
         let said = parse("[camera]\nfps = nan\n").unwrap_err();
         assert!(said.contains("camera.fps"), "{said}");
+        for (key, wanted) in [
+            ("camera_s", "between 6 and 3600"),
+            ("vision_s", "between 2 and 3600"),
+            ("outbox_s", "between 2 and 3600"),
+            ("roster_s", "between 2 and 3600"),
+            ("uplink_s", "between 2 and 3600"),
+        ] {
+            for value in ["1", "3601", "inf", "-1"] {
+                let said = parse(&format!("[watchdog]\n{key} = {value}\n")).unwrap_err();
+                assert!(said.contains(&format!("watchdog.{key} is")), "{said}");
+                assert!(said.contains(wanted), "{said}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How the terminal's parts are, as its statuses say it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use limen_wire::Health;
@@ -8,6 +9,7 @@ use limen_wire::event::Camera;
 use tokio::sync::watch;
 
 use crate::clock::Reading;
+use crate::heart::Heart;
 use crate::outbox::FIRMWARE;
 
 /// What the parts of the program say about themselves. Each change wakes the uplink, which
@@ -16,6 +18,8 @@ pub struct Vitals {
     data: PathBuf,
     said: Mutex<Said>,
     changed: watch::Sender<u64>,
+    heart: Heart,
+    is_linked: AtomicBool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +36,25 @@ impl Vitals {
             data: data.to_owned(),
             said: Mutex::new(Said::default()),
             changed: watch::Sender::new(0),
+            heart: Heart::default(),
+            is_linked: AtomicBool::new(false),
         }
+    }
+
+    /// What every stage stamps.
+    pub fn heart(&self) -> &Heart {
+        &self.heart
+    }
+
+    /// Whether the line to the cloud is up: for this machine's own eyes, since whoever gets a
+    /// status knows.
+    pub fn link(&self, is_up: bool) {
+        self.is_linked.store(is_up, Ordering::Relaxed);
+    }
+
+    /// What [`Vitals::link`] said last.
+    pub fn is_linked(&self) -> bool {
+        self.is_linked.load(Ordering::Relaxed)
     }
 
     /// Woken by every change.
@@ -98,6 +120,33 @@ impl Vitals {
         }
     }
 
+    /// How everything is, in one line for whoever stands at the terminal. `people`: how many are
+    /// known by their face.
+    pub fn line(&self, people: usize, waiting: u64) -> String {
+        let said = self.said().clone();
+        let camera = match said.camera {
+            None => "not opened",
+            Some(Camera::Ok) => "ok",
+            Some(Camera::Missing) => "missing",
+            Some(Camera::Frozen) => "frozen",
+            Some(Camera::Dark) => "dark",
+            Some(Camera::Garbage) => "garbage",
+            Some(Camera::Off) => "off",
+        };
+        let line = match self.is_linked() {
+            true => "up",
+            false => "down",
+        };
+        let mut text = format!(
+            "line {line}, camera {camera}, {people} people known, {waiting} events waiting"
+        );
+        for (_, words) in said.faults {
+            text.push_str("; ");
+            text.push_str(&words);
+        }
+        text
+    }
+
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,6 +197,12 @@ mod tests {
         vitals.well("camera");
         assert_eq!(vitals.report(&now, 2, 3).faults, ["the disk is full"]);
         assert!(changes.has_changed().unwrap());
+        vitals.camera(Camera::Ok);
+        vitals.link(true);
+        assert_eq!(
+            vitals.line(2, 3),
+            "line up, camera ok, 2 people known, 3 events waiting; the disk is full"
+        );
         assert!(health.free_mib.is_some());
     }
 }

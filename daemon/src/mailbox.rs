@@ -4,6 +4,7 @@
 //! person at the door wait for pictures of the past; one slot shows the present, always.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The slot; clones are the same slot.
 pub struct Latest<T>(Arc<Shared<T>>);
@@ -16,6 +17,17 @@ struct Shared<T> {
 struct Slot<T> {
     value: Option<T>,
     closed: bool,
+}
+
+/// What [`Latest::take_within`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// This.
+    Value(T),
+    /// Nothing was laid into it in that time.
+    Nothing,
+    /// It is closed and empty.
+    Closed,
 }
 
 impl<T> Clone for Latest<T> {
@@ -70,14 +82,31 @@ impl<T> Latest<T> {
     /// Waits for a value and takes it. `None` when the slot is closed and empty: what lay in it
     /// at the closing is still given out.
     pub fn take(&self) -> Option<T> {
-        let mut slot = self
+        loop {
+            match self.take_within(Duration::MAX) {
+                Taken::Value(value) => return Some(value),
+                Taken::Nothing => {}
+                Taken::Closed => return None,
+            }
+        }
+    }
+
+    /// The same, but waits no longer than `time`.
+    pub fn take_within(&self, time: Duration) -> Taken<T> {
+        let (mut slot, _) = self
             .0
             .changed
-            .wait_while(self.lock(), |slot| slot.value.is_none() && !slot.closed)
+            .wait_timeout_while(self.lock(), time, |slot| {
+                slot.value.is_none() && !slot.closed
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        let value = slot.value.take();
+        let taken = match slot.value.take() {
+            Some(value) => Taken::Value(value),
+            None if slot.closed => Taken::Closed,
+            None => return Taken::Nothing,
+        };
         self.0.changed.notify_all();
-        value
+        taken
     }
 
     /// Ends it: every waiting thread wakes, nothing more is accepted.
@@ -104,6 +133,7 @@ mod tests {
             slot.put(n);
         }
         assert_eq!(slot.take(), Some(5));
+        assert_eq!(slot.take_within(Duration::ZERO), Taken::Nothing);
         slot.close();
         assert_eq!(slot.take(), None);
     }
@@ -115,7 +145,8 @@ mod tests {
         slot.close();
         slot.put(2);
         assert!(!slot.put_when_empty(3));
-        assert_eq!(slot.take(), Some(1));
+        assert_eq!(slot.take_within(Duration::MAX), Taken::Value(1));
+        assert_eq!(slot.take_within(Duration::MAX), Taken::Closed);
         assert_eq!(slot.take(), None);
     }
 

@@ -1,14 +1,14 @@
 //! `limen-daemon`: the command line of a terminal.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use limen_daemon::config::{self, Config, LogFormat};
+use limen_daemon::config::{self, Config};
 use limen_daemon::run::{RunError, Until};
-use limen_daemon::{claim, doctor, run};
+use limen_daemon::{claim, doctor, log, run};
 use zeroize::Zeroizing;
 
 /// It could not go on.
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     match act(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("limen-daemon: {error:#}");
+            eprintln!("{}limen-daemon: {error:#}", log::error_mark());
             ExitCode::from(code_of(&error))
         }
     }
@@ -150,19 +150,9 @@ fn typed() -> anyhow::Result<Zeroizing<String>> {
 /// Reads the configuration, and begins to log as it says.
 fn load(path: &Path) -> anyhow::Result<Config> {
     let config = Config::load(path)?;
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter).map_err(|error| {
-        config::ConfigError::Parse {
-            path: path.to_owned(),
-            detail: format!("log.filter: {error}"),
-        }
+    log::begin(&config.log).map_err(|error| config::ConfigError::Parse {
+        path: path.to_owned(),
+        detail: format!("log.filter: {error}"),
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
     Ok(config)
 }

@@ -6,6 +6,7 @@
 //! the cloud holds more of it than was ever written here, and when the cloud says so; what the
 //! old one still has to say goes out all the same.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::clock::Reading;
 use crate::database::{self, DatabaseError, Sync};
+use crate::heart::{AtWork, Heart, Stage};
 use crate::keys::Identity;
 use crate::uplink::Stretch;
 
@@ -29,6 +31,9 @@ mod rows;
 
 /// The program's version, as it stands in events and statuses.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
+
+/// So many events are written between two signs of progress: a fork may say a month again.
+const PORTION: usize = 1000;
 
 /// Why an event was not written, or can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +102,28 @@ pub struct Outbox {
     author: Author,
     hardware: [u8; 32],
     end: watch::Sender<End>,
+    heart: Heart,
+}
+
+/// A connection in the hands of one thread, who waits for it and works with it in the stage
+/// `outbox`.
+struct Held<'a> {
+    connection: MutexGuard<'a, Connection>,
+    _work: AtWork<'a>,
+}
+
+impl Deref for Held<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
 }
 
 fn event(now: &Reading, what: What) -> Event {
@@ -159,7 +186,14 @@ impl Outbox {
                 outbox: end.outbox,
                 next: end.seq + 1,
             }),
+            heart: Heart::default(),
         })
+    }
+
+    /// Has every turn at the database stamp this heart.
+    #[must_use]
+    pub fn with_heart(self, heart: Heart) -> Self {
+        Self { heart, ..self }
     }
 
     /// Where the current outbox ends; its receiver is woken by every append.
@@ -226,10 +260,14 @@ impl Outbox {
         // What was deleted long ago can't be said again.
         let kept = rows::oldest(&transaction, old)?.unwrap_or(head.seq + 1);
         let after = after.max(kept - 1).min(head.seq);
-        let again = repeat::after(&transaction, &self.author, old, after, now)?;
+        let again = repeat::after(&transaction, &self.author, old, after, now, &self.heart)?;
         let start = begin_anew(&transaction, &self.author, self.hardware, now, Some(head))?;
         rows::end_at(&transaction, old, after, again.prev)?;
-        let end = write(&transaction, &self.author, &again.events(start.seq))?;
+        let mut end = start;
+        for events in again.events(start.seq).chunks(PORTION) {
+            end = write(&transaction, &self.author, events)?;
+            self.heart.progress(Stage::Outbox);
+        }
         // Read before the COMMIT: after it nothing may fail, since an outbox is left only once.
         let stretches = rows::stretches(&transaction, terminal)?;
         let found = |of: Uuid| stretches.iter().find(|s| s.outbox == of).copied();
@@ -338,7 +376,7 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub fn prune(&self, now: &Reading) -> Result<usize, OutboxError> {
-        room::prune(&mut self.uplink(), now.at)
+        room::prune(&mut self.uplink(), now.at, &self.heart)
     }
 
     /// The boot in which the clock was last seen synchronised.
@@ -365,13 +403,19 @@ impl Outbox {
         rows::begin_command(&self.writer(), id, now.at)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        // A panic inside a transaction rolled it back when it was dropped: the connection is good.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writer(&self) -> Held<'_> {
+        self.hold(&self.writer)
     }
 
-    fn uplink(&self) -> MutexGuard<'_, Connection> {
-        self.uplink.lock().unwrap_or_else(PoisonError::into_inner)
+    fn uplink(&self) -> Held<'_> {
+        self.hold(&self.uplink)
+    }
+
+    fn hold<'a>(&'a self, connection: &'a Mutex<Connection>) -> Held<'a> {
+        let _work = self.heart.enter(Stage::Outbox);
+        // A panic inside a transaction rolled it back when it was dropped: the connection is good.
+        let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Held { connection, _work }
     }
 }
 

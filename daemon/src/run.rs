@@ -20,17 +20,19 @@ use crate::database::{self, DatabaseError};
 use crate::feedback::LogFeedback;
 use crate::gate::{Durable, Punches, Refused};
 use crate::health::Vitals;
+use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
 use crate::mailbox::Latest;
 use crate::outbox::{self, Author, Outbox, OutboxError};
 use crate::roster::{self, Roster, RosterError, Vault};
 use crate::stop::Stop;
+use crate::systemd;
 use crate::uplink::address::{Address, AddressError};
 use crate::uplink::{Lines, Parts, TlsError, Uplink};
 use crate::vision::{self, Eyes, GallerySlot};
 
 /// How often the clock is looked at.
-const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
+const LOOK_AT_CLOCK: Duration = heart::TURN;
 
 /// Why the terminal can't work.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +121,7 @@ pub fn run(config: &Config, until: Until) -> Result<(), RunError> {
         camera = %config.camera.source,
         "limen-daemon is ready"
     );
+    systemd::ready();
     runtime.block_on(terminal.wait(&mut terminate, &mut interrupt))
 }
 
@@ -146,6 +149,8 @@ struct Terminal {
     rostered: Arc<Notify>,
     vision: Option<JoinHandle<()>>,
     uplink: Uplink,
+    gallery: Arc<GallerySlot>,
+    watch: Watch,
     _alone: File,
 }
 
@@ -163,6 +168,7 @@ impl Terminal {
             folder: config.models.clone(),
             source,
         };
+        systemd::status("loading the face models");
         let models = Arc::new(Models::load(&config.models).map_err(unusable)?);
         let calibration = Calibration::load(&config.models).map_err(unusable)?;
         database::migrate(data)?;
@@ -172,13 +178,14 @@ impl Terminal {
             identity: Arc::clone(&identity),
             session: Uuid::from_bytes(keys::random()?),
         };
-        let outbox = Arc::new(Outbox::open(data, author, outbox::hardware(), &now)?);
+        let vitals = Arc::new(Vitals::new(data));
+        let outbox = Outbox::open(data, author, outbox::hardware(), &now)?;
+        let outbox = Arc::new(outbox.with_heart(vitals.heart().clone()));
         let vault = Vault::new(&identity.keys.roster);
         let roster = Arc::new(Roster::open(data, identity.site.site, vault)?);
         let gallery = roster::build(&roster, models.embedding_id(), calibration.clone())?;
         tracing::info!(people = gallery.len(), "roster opened");
         let gallery = Arc::new(GallerySlot::new(gallery));
-        let vitals = Arc::new(Vitals::new(data));
         vitals.model(models.embedding_id());
         let rostered = Arc::new(Notify::new());
         if roster.held().is_some() {
@@ -211,10 +218,11 @@ impl Terminal {
         let frames = Latest::new();
         let eyes = Eyes {
             models,
-            gallery,
+            gallery: Arc::clone(&gallery),
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
             feedback: Arc::new(LogFeedback),
             gate: config.gate.clone(),
+            heart: vitals.heart().clone(),
         };
         let open_eyes: OpenEyes = {
             let frames = frames.clone();
@@ -227,8 +235,10 @@ impl Terminal {
             config.camera.clone(),
             frames.clone(),
             stop.clone(),
+            vitals.heart().clone(),
             move |change| recorder.camera(change, &tell),
         )?;
+        let watch = heart::watch(Arc::clone(&vitals), config.watchdog.clone())?;
         Ok(Self {
             identity,
             outbox,
@@ -243,6 +253,8 @@ impl Terminal {
             rostered,
             vision: None,
             uplink,
+            gallery,
+            watch,
             _alone: alone,
         })
     }
@@ -253,10 +265,13 @@ impl Terminal {
         interrupt: &mut Signal,
     ) -> Result<(), RunError> {
         let mut watch = ClockWatch::default();
+        let mut said = String::new();
+        let heart = self.vitals.heart().clone();
         let mut look = tokio::time::interval(LOOK_AT_CLOCK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut camera_lost = None;
         loop {
+            let _turn = heart.enter(Stage::Main);
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
@@ -272,9 +287,13 @@ impl Terminal {
                 () = self.rostered.notified(), if self.open_eyes.is_some() => {
                     self.vision = self.open_eyes.take().map(|open| open()).transpose()?;
                 }
-                _ = look.tick() => watch.look(&self.clock, &self.outbox, &self.vitals),
+                _ = look.tick() => {
+                    watch.look(&self.clock, &self.outbox, &self.vitals);
+                    self.say_status(&mut said);
+                }
             }
         }
+        systemd::stopping();
         self.stop.set();
         if self.open_eyes.take().is_some() {
             // Nobody ever took a frame: the camera must not wait for that.
@@ -307,6 +326,7 @@ impl Terminal {
             }
         }
         self.uplink.end();
+        self.watch.end();
         tracing::info!("ended");
         match camera_lost {
             Some(why) => Err(RunError::Camera(why)),
@@ -315,7 +335,28 @@ impl Terminal {
     }
 }
 
-fn lock(data: &Path) -> Result<File, RunError> {
+impl Terminal {
+    /// Tells systemd how the terminal is, where that is something else than what it was `said`.
+    fn say_status(&self, said: &mut String) {
+        if !systemd::listens() {
+            return;
+        }
+        let Ok(waiting) = self.outbox.waiting() else {
+            return;
+        };
+        let line = self.vitals.line(self.gallery.get().len(), waiting);
+        if line != *said {
+            systemd::status(&line);
+            *said = line;
+        }
+    }
+}
+
+/// Takes the data folder for this process alone, as long as the file is held.
+///
+/// # Errors
+/// When another process holds it, or the folder can't be written.
+pub fn lock(data: &Path) -> Result<File, RunError> {
     let path = data.join("lock");
     let failed = |source| RunError::Data {
         path: data.to_owned(),

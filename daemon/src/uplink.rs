@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use limen_wire::event::Clock as Worth;
 use limen_wire::topic::Up;
-use limen_wire::{Command, CommandResult, Hello, Message, Order, Status};
+use limen_wire::{Command, CommandResult, Hello, Message, Order, RosterPage, Status};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::clock::{Clock, Reading};
 use crate::health::Vitals;
+use crate::heart::{Stage, TURN};
 use crate::keys::{self, Identity};
 use crate::outbox::{End, FIRMWARE, Outbox};
 use crate::roster::{Roster, RosterError, Taken};
@@ -89,6 +90,7 @@ impl Uplink {
         let thread = std::thread::Builder::new()
             .name("uplink".to_owned())
             .spawn(move || {
+                let life = parts.vitals.heart().life(Stage::Uplink);
                 let mut work = Work {
                     parts,
                     state,
@@ -103,6 +105,7 @@ impl Uplink {
                     epoch: None,
                 };
                 runtime.block_on(work.run(end, changes, stopped));
+                life.done();
             })?;
         Ok(Self { thread, stop })
     }
@@ -144,7 +147,9 @@ impl Work {
     ) {
         let mut prune_at = Instant::now();
         let mut last_words: Option<Instant> = None;
+        let heart = self.parts.vitals.heart().clone();
         loop {
+            let _turn = heart.enter(Stage::Uplink);
             if let Some(until) = last_words
                 && (Instant::now() >= until || !self.state.is_answered() || self.state.is_drained())
             {
@@ -167,7 +172,8 @@ impl Work {
                 .unwrap_or(prune_at)
                 .min(prune_at)
                 .min(retry_at)
-                .min(last_words.unwrap_or(prune_at));
+                .min(last_words.unwrap_or(prune_at))
+                .min(Instant::now() + TURN);
             let input = tokio::select! {
                 heard = hear(&mut self.line) => self.heard(heard),
                 _ = end.changed() => {
@@ -266,6 +272,7 @@ impl Work {
     /// Has vision look people up in the roster that is held now. Until it does, somebody who was forgotten is
     /// still known here, and no proof may say otherwise.
     fn exchange(&mut self) -> Result<(), Failed> {
+        let _work = self.parts.vitals.heart().enter(Stage::Roster);
         self.is_exchanged = false;
         (self.parts.on_roster)()?;
         self.is_exchanged = true;
@@ -361,6 +368,7 @@ impl Work {
         if line.say(kind, compact).is_err() {
             tracing::warn!("the line to the cloud is stuck; it is opened anew");
             self.line = None;
+            self.parts.vitals.link(false);
             return Some(Input::Lost);
         }
         None
@@ -371,6 +379,7 @@ impl Work {
             Heard::Open => {
                 tracing::info!("connected to the cloud");
                 (self.is_up, self.is_away) = (true, false);
+                self.parts.vitals.link(true);
                 Some(Input::Opened)
             }
             Heard::Lost(why) => {
@@ -387,6 +396,7 @@ impl Work {
                     (false, true) => tracing::debug!(why, "the cloud still can't be reached"),
                 }
                 (self.is_up, self.is_away) = (false, true);
+                self.parts.vitals.link(false);
                 self.line = None;
                 Some(Input::Lost)
             }
@@ -409,7 +419,7 @@ impl Work {
                 through: ack.through,
                 epoch: ack.epoch,
             }),
-            Letter::Roster(page) => match self.parts.roster.take(page) {
+            Letter::Roster(page) => match self.apply(page) {
                 Ok(Taken::Nothing) => None,
                 Ok(Taken::Applied(proof)) => self.or_log(|work| {
                     work.exchange()?;
@@ -438,6 +448,11 @@ impl Work {
             }
             Letter::Command(command) => self.or_log(|work| work.command(&command)),
         }
+    }
+
+    fn apply(&self, page: RosterPage) -> Result<Taken, RosterError> {
+        let _work = self.parts.vitals.heart().enter(Stage::Roster);
+        self.parts.roster.take(page)
     }
 
     /// At most once: the id is stored before anything is done. Leaving an outbox can be done once

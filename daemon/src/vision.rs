@@ -24,7 +24,8 @@ use crate::camera::Captured;
 use crate::config;
 use crate::feedback::{Feedback, Red};
 use crate::gate::{Gate, Punches, Verdict};
-use crate::mailbox::Latest;
+use crate::heart::{Heart, Stage, TURN};
+use crate::mailbox::{Latest, Taken};
 use look::Look;
 use visits::{Answer, Step, Visits};
 
@@ -63,6 +64,8 @@ pub struct Eyes {
     pub feedback: Arc<dyn Feedback>,
     /// When a face becomes a punch.
     pub gate: config::Gate,
+    /// Told of every look.
+    pub heart: Heart,
 }
 
 /// Starts the thread that looks at `frames` until they are closed and used up.
@@ -77,8 +80,16 @@ pub fn spawn(eyes: Eyes, frames: Latest<Captured>) -> std::io::Result<JoinHandle
 
 /// Looks at `frames`, on this thread, until they are closed and used up.
 pub fn run(eyes: Eyes, frames: &Latest<Captured>) {
+    let heart = eyes.heart.clone();
+    let life = heart.life(Stage::Vision);
     let mut vision = Vision::new(eyes);
-    while let Some(captured) = frames.take() {
+    loop {
+        let _turn = heart.enter(Stage::Vision);
+        let captured = match frames.take_within(TURN) {
+            Taken::Value(captured) => captured,
+            Taken::Nothing => continue,
+            Taken::Closed => break,
+        };
         // One frame that trips a bug must not leave the door without eyes.
         let looked = catch_unwind(AssertUnwindSafe(|| vision.look(&captured)));
         if looked.is_err() {
@@ -86,6 +97,7 @@ pub fn run(eyes: Eyes, frames: &Latest<Captured>) {
         }
     }
     vision.end();
+    life.done();
 }
 
 struct Vision {

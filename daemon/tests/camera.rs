@@ -12,6 +12,7 @@ use std::sync::mpsc::channel;
 
 use limen_daemon::camera::{self, Captured, Change};
 use limen_daemon::config::{self, Source};
+use limen_daemon::heart::Heart;
 use limen_daemon::mailbox::Latest;
 use limen_daemon::stop::Stop;
 use limen_face::Frame;
@@ -173,7 +174,8 @@ fn a_missing_camera_is_reported_once_and_the_end_is_heard() {
     let (frames, stop) = (Latest::<Captured>::new(), Stop::new());
     let (tell, told) = channel();
     let camera = settings(Source::V4l2("/dev/no-such-camera".into()));
-    let thread = camera::spawn(camera, frames.clone(), stop.clone(), move |change| {
+    let (slot, flag, heart) = (frames.clone(), stop.clone(), Heart::default());
+    let thread = camera::spawn(camera, slot, flag, heart, move |change| {
         tell.send(change).unwrap();
     })
     .unwrap();
@@ -200,7 +202,8 @@ fn a_camera_that_comes_back_goes_on() {
     let mut camera = settings(Source::Folder(path.clone()));
     camera.every_frame = false;
     camera.looping = true;
-    let thread = camera::spawn(camera, frames.clone(), stop.clone(), move |change| {
+    let (slot, flag, heart) = (frames.clone(), stop.clone(), Heart::default());
+    let thread = camera::spawn(camera, slot, flag, heart, move |change| {
         // The receiver may be gone when the test is through.
         let _ = tell.send(change);
     })

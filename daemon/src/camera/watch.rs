@@ -4,13 +4,13 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use limen_wire::event;
+
 use super::{CameraError, Captured, Change, FrameSource};
 use crate::config::{self, Source};
+use crate::heart::{Heart, Stage, TURN};
 use crate::mailbox::Latest;
 use crate::stop::Stop;
-
-/// How often a device that vanished is looked for, whatever the wait has grown to.
-const LOOK_FOR: Duration = Duration::from_secs(1);
 
 /// Why playing a source ended without an error.
 enum End {
@@ -24,6 +24,7 @@ pub(super) fn watch(
     open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError>,
     frames: &Latest<Captured>,
     stop: &Stop,
+    heart: &Heart,
     mut report: impl FnMut(Change),
 ) {
     // Whatever ends this thread, vision must not wait for frames that never come.
@@ -35,9 +36,10 @@ pub(super) fn watch(
         every_frame: camera.every_frame,
         frames,
         stop,
+        heart,
         began: Instant::now(),
         at: Duration::ZERO,
-        lost: false,
+        lost: None,
     };
     loop {
         let opened = Instant::now();
@@ -54,13 +56,14 @@ pub(super) fn watch(
             }
             Err(error) => error,
         };
-        if player.lost {
+        let state = error.state();
+        if player.lost == Some(state) {
             tracing::debug!(camera = %camera.source, %error, "the camera is still lost");
         } else {
-            player.lost = true;
+            player.lost = Some(state);
             tracing::warn!(camera = %camera.source, %error, "the camera is lost; it is tried again until it is back");
             report(Change::Lost {
-                state: error.state(),
+                state,
                 why: error.to_string(),
             });
         }
@@ -68,7 +71,7 @@ pub(super) fn watch(
         if opened.elapsed() >= longest {
             wait = first;
         }
-        if pause(&camera.source, wait, stop) {
+        if pause(&camera.source, wait, stop, heart) {
             return;
         }
         wait = (wait * 2).min(longest);
@@ -79,9 +82,11 @@ struct Player<'a> {
     every_frame: bool,
     frames: &'a Latest<Captured>,
     stop: &'a Stop,
+    heart: &'a Heart,
     began: Instant,
     at: Duration,
-    lost: bool,
+    /// What was said of it, as long as it is.
+    lost: Option<event::Camera>,
 }
 
 impl Player<'_> {
@@ -90,14 +95,33 @@ impl Player<'_> {
         open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError>,
         report: &mut impl FnMut(Change),
     ) -> Result<End, CameraError> {
-        let mut source = open()?;
+        let opened = {
+            let _work = self.heart.enter(Stage::Camera);
+            open()
+        };
+        let mut source = opened?;
+        let end = self.play_on(&mut *source, report);
+        // A driver may hang in its goodbye too.
+        let _work = self.heart.enter(Stage::Camera);
+        drop(source);
+        end
+    }
+
+    fn play_on(
+        &mut self,
+        source: &mut dyn FrameSource,
+        report: &mut impl FnMut(Change),
+    ) -> Result<End, CameraError> {
         let mut due = Instant::now();
         while !self.stop.is_set() {
-            let Some(frame) = source.next_frame()? else {
+            let grabbed = {
+                let _work = self.heart.enter(Stage::Camera);
+                source.next_frame()
+            };
+            let Some(frame) = grabbed? else {
                 return Ok(End::Through);
             };
-            if self.lost {
-                self.lost = false;
+            if self.lost.take().is_some() {
                 tracing::info!("the camera is back");
                 report(Change::Back);
             }
@@ -126,18 +150,19 @@ impl Player<'_> {
     }
 }
 
-/// Waits for `time`, or until a path that was not there appears; says whether the end was asked
-/// for.
-fn pause(source: &Source, time: Duration, stop: &Stop) -> bool {
+/// Waits for `time`, or until a path that was not there appears, which is looked for every
+/// [`TURN`]; says whether the end was asked for.
+fn pause(source: &Source, time: Duration, stop: &Stop, heart: &Heart) -> bool {
     let (Source::V4l2(path) | Source::Folder(path) | Source::Clip(path)) = source;
     let was_there = path.exists();
     let until = Instant::now() + time;
     loop {
+        let _work = heart.enter(Stage::Camera);
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || (!was_there && path.exists()) {
             return stop.is_set();
         }
-        if stop.wait(left.min(LOOK_FOR)) {
+        if stop.wait(left.min(TURN)) {
             return true;
         }
     }
@@ -173,6 +198,7 @@ mod tests {
     enum Act {
         Give,
         Fail,
+        Freeze,
         Panic,
     }
 
@@ -189,6 +215,10 @@ mod tests {
                         .map_err(|e| CameraError::Driver(e.to_string()))?,
                 ))),
                 Some(Act::Fail) => Err(CameraError::Driver("it fell down".into())),
+                Some(Act::Freeze) => Err(CameraError::Silent {
+                    what: "it".into(),
+                    seconds: 5,
+                }),
                 Some(Act::Panic) => panic!("the driver tripped"),
                 None => Ok(None),
             }
@@ -230,7 +260,8 @@ mod tests {
             }))
         };
         let mut changes = Vec::new();
-        watch(&settings(every_frame), open, &frames, &Stop::new(), |c| {
+        let (stop, heart) = (Stop::new(), Heart::default());
+        watch(&settings(every_frame), open, &frames, &stop, &heart, |c| {
             changes.push(c)
         });
         (taker.join().unwrap(), changes)
@@ -238,7 +269,7 @@ mod tests {
 
     fn lost(why: &str) -> Change {
         Change::Lost {
-            state: limen_wire::event::Camera::Missing,
+            state: event::Camera::Missing,
             why: format!("the camera's driver failed: {why}"),
         }
     }
@@ -253,6 +284,23 @@ mod tests {
         ];
         let (_, changes) = run(scripts, false);
         assert_eq!(changes, [lost("it fell down"), Change::Back, Change::Ended]);
+    }
+
+    #[test]
+    fn a_camera_that_is_lost_in_another_way_is_reported_again() {
+        let scripts = vec![
+            vec![Act::Freeze],
+            vec![Act::Fail],
+            vec![Act::Fail],
+            vec![Act::Give],
+        ];
+        let (_, changes) = run(scripts, false);
+        let frozen = Change::Lost {
+            state: event::Camera::Frozen,
+            why: "it gave no frame for 5 seconds".into(),
+        };
+        let wanted = [frozen, lost("it fell down"), Change::Back, Change::Ended];
+        assert_eq!(changes, wanted);
     }
 
     #[test]
@@ -289,7 +337,8 @@ mod tests {
         let (stop, frames) = (Stop::new(), Latest::new());
         let asks = stop.clone();
         let open = || Err(CameraError::Driver("there is none".into()));
-        watch(&camera, open, &frames, &stop, move |_| asks.set());
+        let heart = Heart::default();
+        watch(&camera, open, &frames, &stop, &heart, move |_| asks.set());
         assert!(frames.take().is_none());
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::damage::{mend, verified};
 use super::{Author, OutboxError, rows};
 use crate::clock::Reading;
+use crate::heart::{Heart, Stage};
 
 /// Events to be said again, with the numbers that they had.
 pub struct Again {
@@ -25,11 +26,13 @@ pub fn after(
     outbox: Uuid,
     after: u64,
     now: &Reading,
+    heart: &Heart,
 ) -> Result<Again, OutboxError> {
     let head = rows::head(transaction, outbox)?.ok_or(OutboxError::Unknown(outbox))?;
     let mut prev = head.hash;
     let mut said = Vec::new();
     for (seq, compact) in rows::read(transaction, outbox, after + 1, head.seq)? {
+        heart.progress(Stage::Outbox);
         let compact = match compact {
             Some(compact) => compact,
             None => mend(transaction, author, outbox, seq, now)?,

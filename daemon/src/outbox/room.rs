@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::OutboxError;
+use crate::heart::{Heart, Stage};
 
 /// How long an acknowledged event is kept, so that a cloud that lost it can have it again.
 const KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -14,7 +15,11 @@ const DAY_US: i64 = 86_400_000_000;
 const BATCH: i64 = 2_000;
 
 /// Deletes what was acknowledged more than 35 days before `now`; says how many events.
-pub fn prune(connection: &mut Connection, now: Timestamp) -> Result<usize, OutboxError> {
+pub fn prune(
+    connection: &mut Connection,
+    now: Timestamp,
+    heart: &Heart,
+) -> Result<usize, OutboxError> {
     let Ok(oldest) = now.checked_sub(KEPT) else {
         return Ok(0);
     };
@@ -35,6 +40,7 @@ pub fn prune(connection: &mut Connection, now: Timestamp) -> Result<usize, Outbo
         )?;
         transaction.commit()?;
         deleted += rows;
+        heart.progress(Stage::Outbox);
         if rows < usize::try_from(BATCH).unwrap_or(usize::MAX) {
             break;
         }

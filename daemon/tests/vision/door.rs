@@ -7,6 +7,7 @@ use limen_daemon::camera::{self, Change};
 use limen_daemon::config::{self, Source};
 use limen_daemon::feedback::{Feedback, Red};
 use limen_daemon::gate::{Durable, Punches, Refused};
+use limen_daemon::heart::Heart;
 use limen_daemon::mailbox::Latest;
 use limen_daemon::stop::Stop;
 use limen_daemon::vision::{self, Eyes, GallerySlot};
@@ -117,7 +118,9 @@ impl Door {
         let frames = Latest::new();
         let changes = Arc::new(Mutex::new(Vec::new()));
         let report = Arc::clone(&changes);
-        let camera = camera::spawn(camera, frames.clone(), Stop::new(), move |change| {
+        let heart = Heart::default();
+        let (stop, beats) = (Stop::new(), heart.clone());
+        let camera = camera::spawn(camera, frames.clone(), stop, beats, move |change| {
             report.lock().unwrap().push(change);
         })
         .unwrap();
@@ -128,6 +131,7 @@ impl Door {
             punches: self.kept.clone(),
             feedback: self.kept.clone(),
             gate: self.gate,
+            heart,
         };
         vision::spawn(eyes, frames).unwrap().join().unwrap();
         camera.join().unwrap();
