@@ -66,6 +66,8 @@ missing_packages() {
         have mke2fs && have debugfs || echo e2fsprogs
         have ffmpeg || echo ffmpeg
         ;;
+      # The same guest as an ARM machine; `arm` brings its compiler, and what runs its programs while it is built.
+      vm-aarch64) have qemu-system-aarch64 || echo qemu-system-arm ;;
       arm)
         # A C compiler and the headers of a 64-bit Raspberry Pi, and what runs its programs here.
         have aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu

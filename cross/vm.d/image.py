@@ -31,7 +31,8 @@ LATE = ("autofs4", "virtio_console", "virtio_net", "virtio_rng", "videodev", "vi
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "e2scrub_reap.service", "getty.target", "systemd-networkd-wait-online.service", "systemd-pstore.service",
-    "systemd-update-utmp.service", "systemd-user-sessions.service", "systemd-firstboot.service", "systemd-binfmt.service", "systemd-logind.service",
+    "systemd-update-utmp.service", "systemd-user-sessions.service", "systemd-firstboot.service",
+    "systemd-binfmt.service", "systemd-logind.service",
 )  # fmt: skip
 ENABLED = ("limen-shell.service", "limen-journal.service", "systemd-networkd.service")
 
@@ -99,14 +100,14 @@ def cache() -> pathlib.Path:
 def versions() -> str:
     """What apt would install of the packages that matter, in words that change when it would change."""
     names = ("linux-headers-amd64", "v4l2loopback-dkms", "systemd", "udev", "libc6", "python3")
-    rows = []
-    for name in names:
-        shown = run("apt-cache", "show", "--no-all-versions", name)
-        version = re.search(r"^Version: (.*)$", shown, re.MULTILINE)
-        if not version:
-            raise Failed(f"apt knows no package {name}; run `apt-get update`")
-        rows.append(f"{name} {version[1]}")
-    return "\n".join(rows)
+    line = ("apt-cache", "show", "--no-all-versions", *names)
+    try:
+        shown = run(*line)
+    except Failed:
+        # A bare machine has never asked what there is.
+        run("apt-get", "update", "-q")
+        shown = run(*line)
+    return "\n".join(re.findall(r"^(?:Package|Version): .*$", shown, re.MULTILINE))
 
 
 def recipe(arch: str, made_of: str) -> str:
@@ -125,11 +126,13 @@ def image(arch: str) -> Image:
     made_of = versions()
     name, folder = recipe(arch, made_of), cache()
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock"):
+    with _locked(folder / f"{arch}.lock"):
         if not (folder / name).exists():
             say(f"Building the {arch} guest, once; it is kept in {folder}")
             begin = time.monotonic()
-            with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as work:
+            for left in folder.glob(f"building-{arch}-*"):
+                shutil.rmtree(left)
+            with tempfile.TemporaryDirectory(prefix=f"building-{arch}-", dir=folder) as work:
                 made = _build(ARCHS[arch], pathlib.Path(work))
                 (made / "versions").write_text(made_of + "\n")
                 for older in folder.glob(f"{arch}-*"):
@@ -141,7 +144,7 @@ def image(arch: str) -> Image:
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path):
-    """Two runs build an image once."""
+    """Two runs build one image once."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -202,24 +205,14 @@ def _debian(arch: Arch, work: pathlib.Path, debs: pathlib.Path) -> pathlib.Path:
         raise Failed("this machine's apt knows no Debian; the guest is made of Debian's packages")
     suite = min((source.split()[2] for source in sources), key=len)
     tar = work / "root.tar"
-    kernel = GUEST / "kernel"
-    run("mmdebstrap", "--variant=minbase", "--format=tar", f"--architectures={arch.debian}", "--skip=check/qemu",
+    # What runs on this machine while the module is built is of this machine's architecture.
+    both = arch.debian if arch.debian == ours else f"{arch.debian},{ours}"
+    run("mmdebstrap", "--variant=minbase", "--format=tar", f"--architectures={both}", "--skip=check/qemu",
         f"--include={','.join(PACKAGES)}", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-        f'--customize-hook="{kernel}" "{debs}" {arch.debian}', suite, tar, "-",
+        f'--customize-hook="{GUEST / "kernel"}" "{debs}" {arch.debian} {ours}', suite, tar, "-",
         input="\n".join(sources) + "\n", stdin=None)  # fmt: skip
-    # What runs on this machine while the module is built comes from this machine's own architecture.
-    common = next(debs.glob("linux-headers-*.deb")).name.split("_")[0].removesuffix(f"-{arch.debian}")
-    run("apt-get", "download", "-q", f"{common}-common", _kbuild(common), "v4l2loopback-dkms", cwd=debs)
     return tar
-
-
-def _kbuild(headers: str) -> str:
-    """linux-headers-6.1.0-56 is built with linux-kbuild-6.1."""
-    number = re.match(r"linux-headers-(\d+\.\d+)", headers)
-    if not number:
-        raise Failed(f"{headers} is no name of kernel headers that is understood")
-    return f"linux-kbuild-{number[1]}"
 
 
 def _v4l2loopback(arch: Arch, unpacked: pathlib.Path, version: str) -> None:
