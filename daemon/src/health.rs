@@ -138,7 +138,7 @@ impl Vitals {
             false => "down",
         };
         let mut text = format!(
-            "line {line}, camera {camera}, {people} people known, {waiting} events waiting"
+            "line {line}, camera {camera}, people known: {people}, events waiting: {waiting}"
         );
         for (_, words) in said.faults {
             text.push_str("; ");
@@ -201,7 +201,7 @@ mod tests {
         vitals.link(true);
         assert_eq!(
             vitals.line(2, 3),
-            "line up, camera ok, 2 people known, 3 events waiting; the disk is full"
+            "line up, camera ok, people known: 2, events waiting: 3; the disk is full"
         );
         assert!(health.free_mib.is_some());
     }

@@ -3,16 +3,24 @@
 //! All of it lies in `DATA/identity`, one file each, readable by the owner alone. The keys are
 //! made here and never leave. `site.json` is written last, so a terminal is claimed wholly or
 //! not at all.
+//!
+//! Where systemd hands over a [`StorageKey`], the keys are sealed with it, and the folder alone is
+//! of no use to whoever copies it. A terminal that is given none keeps them as they are; one whose
+//! keys are sealed does not start without it.
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use limen_wire::{PublicKey, SealingPublic, SealingSecret, SecretKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+mod storage;
+
+pub use storage::{CREDENTIAL, StorageKey};
 
 /// The folder in the data folder.
 const FOLDER: &str = "identity";
@@ -21,6 +29,7 @@ const SITE: &str = "site.json";
 const SIGNING: &str = "signing.key";
 const SEALING: &str = "sealing.key";
 const ROSTER: &str = "roster.key";
+const KEYS: [&str; 3] = [SIGNING, SEALING, ROSTER];
 
 /// Why the identity can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +52,29 @@ pub enum KeyError {
         "the key {0} of this claimed terminal is missing; restore it from a backup, or remove the data folder and claim the terminal again"
     )]
     Missing(PathBuf),
+    /// A sealed key, and nothing to open it with.
+    #[error(
+        "the key {0} is sealed, and systemd handed over no limen.storage-key: start the terminal as its service, or give systemd-run `-p LoadCredentialEncrypted=limen.storage-key`; if the file /etc/credstore.encrypted/limen.storage-key is lost, remove the data folder and claim the terminal again"
+    )]
+    Sealed(PathBuf),
+    /// A sealed key that is for another storage key, or damaged.
+    #[error(
+        "the key {0} does not open with the limen.storage-key that systemd handed over: it was sealed with another one, belongs into another file, or is damaged; bring back the right storage key, or remove the data folder and claim the terminal again"
+    )]
+    DoesNotOpen(PathBuf),
+    /// A key sealed in a form that this program doesn't know.
+    #[error("the key {0} was sealed by a later version of this program; install that one")]
+    Version(PathBuf),
+    /// A storage key that can be guessed.
+    #[error(
+        "the storage key {path} has {length} bytes, and needs 32 or more; make it as docs/technician.md says"
+    )]
+    Short {
+        /// The credential.
+        path: PathBuf,
+        /// How long it is.
+        length: usize,
+    },
     /// A secret that others may read.
     #[error("{0} is readable by others: chmod it to 600")]
     Open(PathBuf),
@@ -103,21 +135,25 @@ impl Keys {
     /// # Errors
     /// When the folder can't be written, a file has the wrong length, or others may read it.
     pub fn load_or_make(data: &Path) -> Result<Self, KeyError> {
-        let folder = folder(data)?;
-        Ok(Self {
-            signing: SecretKey::from_seed(*load_or_make(&folder.join(SIGNING))?),
-            sealing: SealingSecret::from_seed(*load_or_make(&folder.join(SEALING))?),
-            roster: load_or_make(&folder.join(ROSTER))?,
-        })
+        let storage = StorageKey::from_systemd()?;
+        Self::each(data, |path| load_or_make(path, storage.as_ref()))
     }
 
     /// Reads the keys of a claimed terminal, all of which are there.
     fn load(data: &Path) -> Result<Self, KeyError> {
+        let storage = StorageKey::from_systemd()?;
+        Self::each(data, |path| load(path, storage.as_ref()))
+    }
+
+    fn each(
+        data: &Path,
+        key: impl Fn(&Path) -> Result<Zeroizing<[u8; 32]>, KeyError>,
+    ) -> Result<Self, KeyError> {
         let folder = folder(data)?;
         Ok(Self {
-            signing: SecretKey::from_seed(*load(&folder.join(SIGNING))?),
-            sealing: SealingSecret::from_seed(*load(&folder.join(SEALING))?),
-            roster: load(&folder.join(ROSTER))?,
+            signing: SecretKey::from_seed(*key(&folder.join(SIGNING))?),
+            sealing: SealingSecret::from_seed(*key(&folder.join(SEALING))?),
+            roster: key(&folder.join(ROSTER))?,
         })
     }
 
@@ -127,12 +163,48 @@ impl Keys {
     /// # Errors
     /// When the folder can't be written.
     pub fn make_anew(data: &Path) -> Result<Self, KeyError> {
-        let folder = folder(data)?;
-        for file in [SIGNING, SEALING, ROSTER] {
-            make(&folder.join(file))?;
-        }
-        Self::load_or_make(data)
+        let storage = StorageKey::from_systemd()?;
+        Self::each(data, |path| make(path, storage.as_ref()))
     }
+}
+
+/// Seals the keys that lie in the clear, where systemd hands over a storage key; says how many did.
+///
+/// # Errors
+/// When a file can't be read or written, or the storage key is none.
+pub fn seal(data: &Path) -> Result<usize, KeyError> {
+    match StorageKey::from_systemd()? {
+        Some(storage) => seal_with(data, &storage),
+        None => Ok(0),
+    }
+}
+
+fn seal_with(data: &Path, storage: &StorageKey) -> Result<usize, KeyError> {
+    let mut count = 0;
+    for path in KEYS.map(|name| data.join(FOLDER).join(name)) {
+        let Some(bytes) = read_private(&path)? else {
+            continue;
+        };
+        if storage::is_sealed(&bytes) {
+            continue;
+        }
+        let key = <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new);
+        let key = key.map_err(|_| KeyError::Length(path.clone()))?;
+        let sealed = storage.seal(&path, &key)?;
+        replace_secret(&path, &sealed).map_err(|source| KeyError::File { path, source })?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Writes a private file anew, and then over what it was before, which no name leads to any more.
+/// That is all that can be asked of a disk; one that spreads its writes may keep an older copy.
+fn replace_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let before = fs::OpenOptions::new().write(true).open(path)?;
+    write_private(path, bytes)?;
+    let length = usize::try_from(before.metadata()?.len()).unwrap_or_default();
+    before.write_all_at(&vec![0; length], 0)?;
+    before.sync_all()
 }
 
 fn folder(data: &Path) -> Result<PathBuf, KeyError> {
@@ -209,23 +281,34 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
     Ok(Some(bytes))
 }
 
-fn load_or_make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    match load(path) {
-        Err(KeyError::Missing(_)) => make(path),
+fn load_or_make(
+    path: &Path,
+    storage: Option<&StorageKey>,
+) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    match load(path, storage) {
+        Err(KeyError::Missing(_)) => make(path, storage),
         found => found,
     }
 }
 
-fn load(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let bytes = read_private(path)?.ok_or_else(|| KeyError::Missing(path.to_owned()))?;
+fn load(path: &Path, storage: Option<&StorageKey>) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut bytes = read_private(path)?.ok_or_else(|| KeyError::Missing(path.to_owned()))?;
+    if storage::is_sealed(&bytes) {
+        let storage = storage.ok_or_else(|| KeyError::Sealed(path.to_owned()))?;
+        bytes = storage.open(path, &bytes)?;
+    }
     <[u8; 32]>::try_from(bytes.as_slice())
         .map(Zeroizing::new)
         .map_err(|_| KeyError::Length(path.to_owned()))
 }
 
-fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+fn make(path: &Path, storage: Option<&StorageKey>) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let key = Zeroizing::new(random::<32>()?);
-    write_private(path, key.as_slice()).map_err(|source| KeyError::File {
+    let written = match storage {
+        Some(storage) => write_private(path, &storage.seal(path, &key)?),
+        None => write_private(path, key.as_slice()),
+    };
+    written.map_err(|source| KeyError::File {
         path: path.to_owned(),
         source,
     })?;

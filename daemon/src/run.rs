@@ -159,6 +159,13 @@ impl Terminal {
         let data = &config.data;
         let identity = Arc::new(Identity::load(data)?.ok_or(RunError::NotClaimed)?);
         let alone = lock(data)?;
+        let sealed = keys::seal(data)?;
+        if sealed > 0 {
+            tracing::info!(
+                keys = sealed,
+                "the terminal's keys are sealed with the storage key now"
+            );
+        }
         let address = match config.cloud.mqtt.as_str() {
             "" => Address::parse(&identity.site.mqtt)?,
             other => Address::parse(other)?,

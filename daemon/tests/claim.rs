@@ -141,6 +141,32 @@ fn twelve_words_make_a_terminal_one_of_a_site_and_never_travel() {
 }
 
 #[test]
+fn what_systemd_hands_over_seals_the_keys_of_the_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, _bodies) = cloud(honest([9; 16], &["mqtt://127.0.0.1:1883"]));
+    std::fs::write(folder.path().join("terminal.toml"), "").unwrap();
+    std::fs::write(folder.path().join("limen.storage-key"), [1; 32]).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_limen-daemon"))
+        .args(["claim", "--cloud", &url, "--words"])
+        .arg(Secret::from_bytes([9; 16]).words())
+        .arg("--config")
+        .arg(folder.path().join("terminal.toml"))
+        .env("CREDENTIALS_DIRECTORY", folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let data = folder.path().join("data");
+    for name in ["signing.key", "sealing.key", "roster.key"] {
+        let bytes = std::fs::read(data.join("identity").join(name)).unwrap();
+        assert!(bytes.starts_with(b"limen sealed key 1\n"), "{name}");
+    }
+    // This process was handed nothing.
+    let refused = Identity::load(&data).err().unwrap().to_string();
+    assert!(refused.contains("signing.key is sealed"), "{refused}");
+}
+
+#[test]
 fn the_text_of_the_qr_code_does_as_well() {
     let data = tempfile::tempdir().unwrap();
     let (url, _bodies) = cloud(honest([8; 16], &["mqtts://limen.example:8883"]));

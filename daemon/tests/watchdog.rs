@@ -94,7 +94,7 @@ impl Service {
         }
     }
 
-    /// What systemd is told until it is told something that begins with `wanted`, which is the
+    /// What systemd is told until it is told something with `wanted` in it, which is the
     /// last of it.
     fn until(&self, wanted: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
@@ -103,7 +103,7 @@ impl Service {
             .told
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            let is_it = next.starts_with(wanted);
+            let is_it = next.contains(wanted);
             told.push(next);
             if is_it {
                 return told;
@@ -158,7 +158,7 @@ fn systemd_hears_that_the_terminal_is_ready_lives_and_stops() {
     let status = service.until("STATUS=line ").pop().unwrap();
     assert_eq!(
         status,
-        "STATUS=line down, camera ok, 0 people known, 1 events waiting"
+        "STATUS=line down, camera ok, people known: 0, events waiting: 1"
     );
     let began = Instant::now();
     for _ in 0..4 {
@@ -204,8 +204,7 @@ fn a_camera_that_hangs_is_named_and_the_watchdog_is_not_fed_any_more() {
         "{line}"
     );
     // Told after that line.
-    let status = service.until("STATUS=line ").pop().unwrap();
-    assert!(status.contains("; camera hangs: "), "{status}");
+    service.until("; camera hangs: ");
     let quiet = Instant::now() + Duration::from_secs(3);
     let left = || quiet.saturating_duration_since(Instant::now());
     while let Ok(said) = service.told.recv_timeout(left()) {
