@@ -1,0 +1,390 @@
+"""The story of a terminal at a door, in a machine of its own, told by what is seen outside it."""
+
+import argparse
+import contextlib
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import checker
+from doubt import doubt
+from guest import Guest
+from house import ROOT, House
+from image import image
+from payload import AWAY_S, fill
+from programs import Ended, Failed, end_on_signals, ignore_signals, say, until
+from told import PATIENCE, Journal, Told, documented
+
+# The host's loopback, as the guest reaches it.
+HOST = "10.0.2.2"
+TECHNICIAN = ROOT / "docs" / "technician.md"
+# How many punches the replay is to write; the machine dies long before.
+REPLAYED = 20_000
+# How many of them the host saw, and the cloud held, before the machine is killed: sending goes on meanwhile.
+BEFORE_THE_KILL, IN_THE_CLOUD = 500, 50
+UNIT = "limen-daemon"
+
+
+class Story:
+    """A house with a cloud, a machine at its door, and what has happened so far."""
+
+    def __init__(self, house: House, guest: Guest, told: Told):
+        self.house, self.guest, self.told = house, guest, told
+        self.journal = Journal(guest.journal, [house.program])
+        # Who was shown green, in order, and when the camera last showed whom.
+        self.greens: list[str] = []
+        self.last_shown: dict[str, float] = {}
+
+    def until(self, what: str, ready, patience: float = PATIENCE):
+        """Waits for something to be so, as long as the cloud runs."""
+        return until(what, ready, [self.house.program], patience)
+
+    # What can be asked of the guest.
+
+    def shown(self, *properties: str) -> dict[str, str]:
+        """What systemd says of the service."""
+        said = self.guest.run(f"systemctl show {UNIT} " + " ".join(f"-p {name}" for name in properties))
+        return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+    def pid(self) -> int:
+        """The service's process; 0 while there is none."""
+        return int(self.shown("MainPID")["MainPID"])
+
+    def await_service(self, other_than: int) -> int:
+        """Waits until the service is active in another process."""
+
+        def ready():
+            shown = self.shown("ActiveState", "MainPID")
+            pid = int(shown["MainPID"])
+            return pid if shown["ActiveState"] == "active" and pid not in (0, other_than) else None
+
+        return self.until("the service to be active again", ready)
+
+    def green(self, key: str, since: int) -> int:
+        """Waits for the green light of somebody; gives the punch's number."""
+        fields = self.journal.hear("punch accepted", since)
+        if fields["person"] != self.house.people[key]:
+            raise Failed(f"the light was green for {fields['person']}, not for {key}")
+        self.greens.append(key)
+        return fields["seq"]
+
+    def face(self, key: str, scene: str, layout: str) -> int:
+        """Somebody stands before the camera until the light is green, and goes."""
+        since = self.journal.mark()
+        gone = self.last_shown.get(key, -AWAY_S) + AWAY_S + 5
+        self.until("the visit before to have ended", lambda: time.monotonic() > gone, AWAY_S + 10)
+        self.guest.camera(scene, layout)
+        seq = self.green(key, since)
+        self.guest.camera("empty", layout)
+        self.last_shown[key] = time.monotonic()
+        return seq
+
+    def page_shows(self, key: str, is_in: bool, punches: int) -> None:
+        """Waits until the live page shows the person in or out after so many punches."""
+        self.until(
+            f"the live page to show {key} {'in' if is_in else 'out'} after {punches} punches",
+            lambda: len(self.house.punches(key)) == punches and self.house.is_in(key) == is_in,
+        )
+
+    def all_acknowledged(self) -> dict:
+        """Waits until the terminal itself says that the cloud has acknowledged everything."""
+
+        def ready():
+            status = self.house.status()
+            return status if status.get("waiting") == 0 and status.get("next") == self.house.events() + 1 else None
+
+        return self.until("the terminal to say that nothing waits", ready)
+
+    # The story.
+
+    def boots(self) -> None:
+        with self.told.step("The machine boots") as saw:
+            self.guest.boot()
+            saw(self.guest.run(". /etc/os-release; echo \"$PRETTY_NAME, Linux $(uname -rm), $(systemctl --version | head -n 1)\"").strip())
+
+    def is_claimed(self) -> None:
+        with self.told.step("The technician claims the terminal") as saw:
+            port = self.house.port
+            # The claim goes in the clear on the machine itself only, so there is a way that begins there.
+            self.guest.run(
+                f"systemd-run --quiet --unit=limen-way --socket-property=ListenStream=127.0.0.1:{port} "
+                f"/lib/systemd/systemd-socket-proxyd {HOST}:{port}"
+            )
+            line = documented(TECHNICIAN, "systemd-run", " claim ")
+            line = line.replace("https://CLOUD", f"http://127.0.0.1:{port}")
+            words = self.house.owner.claim("Front door")
+            try:
+                said = self.guest.run(f"{line} <<<{shlex.quote(words)}", PATIENCE)
+            except Failed as problem:
+                raise Failed(str(problem).replace(words, "(the words)")) from None
+            self.guest.run("systemctl stop limen-way.socket limen-way.service", check=False)
+            saw("by the line of docs/technician.md, words on standard input")
+            saw(next(row for row in said.splitlines() if row.startswith("claimed:")))
+
+    def serves(self) -> None:
+        with self.told.step("The service starts") as saw:
+            self.guest.camera("empty", "YUYV")
+            # What the technician wrote outlives a power cut from now on.
+            self.guest.run(f"systemctl enable --now {UNIT} && sync", PATIENCE)
+            shown = self.shown("Type", "ActiveState", "WatchdogUSec", "DynamicUser", "MainPID")
+            if shown["Type"] != "notify" or shown["ActiveState"] != "active":
+                raise Failed(f"the service is not as deploy/systemd has it: {shown}")
+            kept = self.guest.run(f"cat /proc/{shown['MainPID']}/status; ps -o user= -p {shown['MainPID']}")
+            kept = dict(row.split(":", 1) for row in kept.splitlines() if ":" in row) | {"user": kept.splitlines()[-1]}
+            if int(kept["CapEff"], 16) or kept["NoNewPrivs"].strip() != "1" or kept["Seccomp"].strip() != "2":
+                raise Failed("the service has more rights than its unit says")
+            saw(f"Type=notify, active, watchdog {shown['WatchdogUSec']}")
+            saw(f"user {kept['user']}, no capabilities, no new privileges, system calls filtered")
+
+    def knows_people(self) -> None:
+        with self.told.step("The roster arrives") as saw:
+            wanted = len(self.house.people)
+            self.until("the roster", lambda: self.house.status().get("people") == wanted)
+            saw(f"{wanted} people, by mutual TLS to {HOST}")
+
+    def sees_barack(self) -> None:
+        with self.told.step("Barack's face at /dev/video0 in YUYV") as saw:
+            seq = self.face("obama", "barack", "YUYV")
+            saw(f"green, number {seq} is on the disk")
+            self.page_shows("obama", True, 1)
+            saw("the live page shows him in")
+
+    def loses_the_camera(self) -> None:
+        with self.told.step("The camera is taken away") as saw:
+            self.guest.camera(None)
+            status = self.until(
+                "the cloud to hear of it",
+                lambda: (s := self.house.status()).get("camera") not in (None, "ok") and s,
+            )
+            saw(f"the terminal's status in the cloud says camera {status['camera']}: {'; '.join(status.get('faults', []))}")
+
+    def sees_joe(self) -> None:
+        with self.told.step("It is given back in MJPG, with Joe") as saw:
+            seq = self.face("biden", "joe", "MJPG")
+            self.until("the cloud to hear of the camera", lambda: self.house.status().get("camera") == "ok")
+            saw(f"camera ok; green, number {seq}")
+            self.page_shows("biden", True, 1)
+            saw("the live page shows him in")
+
+    def line_is_cut(self) -> None:
+        with self.told.step("The line is cut, and Barack leaves") as saw:
+            self.guest.line(False)
+            before = self.house.events()
+            seq = self.face("obama", "barack", "MJPG")
+            if self.house.events() != before or len(self.house.punches("obama")) != 1:
+                raise Failed("the cloud heard of the punch although the line was cut")
+            saw(f"green without a line, number {seq}; the cloud still holds {before} events")
+        with self.told.step("The line is back") as saw:
+            self.guest.line(True)
+            self.page_shows("obama", False, 2)
+            saw("the page shows Barack out, the punch is there once")
+            status = self.all_acknowledged()
+            saw(f"the terminal says {status['waiting']} events wait: the cloud's acknowledgement came")
+
+    def is_killed(self) -> None:
+        with self.told.step("kill -9") as saw:
+            pid = self.pid()
+            self.guest.run(f"kill -9 {pid}")
+            other = self.await_service(pid)
+            saw(f"systemd brought it back: process {pid} is {other}, active")
+            self.all_acknowledged()
+            saw("its start is acknowledged")
+
+    def hangs(self) -> None:
+        with self.told.step("The vision stage hangs") as saw:
+            # Somebody nobody knows gives it something to look at.
+            pid, since, before = self.pid(), self.journal.mark(), self.house.status()
+            self.guest.run(f"systemd-run --quiet --collect --unit=limen-hold /usr/lib/limen/hold vision {pid}")
+            saw("held by ptrace while everything else lives")
+            stage = self.journal.hear("a stage hangs", since)["stage"]
+            if stage != "vision":
+                raise Failed(f"the terminal blames {stage}")
+            saw("the terminal says itself which stage hangs")
+            self.journal.hear("Watchdog timeout", since)
+            self.journal.hear("Failed with result 'watchdog'", since)
+            other = self.await_service(pid)
+            saw(f"systemd's watchdog killed process {pid}; {other} is active, restarts {self.shown('NRestarts')['NRestarts']}")
+            self.until("a status of the new process", lambda: self.house.status().get("next", 0) > before["next"])
+            saw("its status reached the cloud")
+
+    def dies_in_mid_write(self) -> None:
+        with self.told.step("The machine dies in mid-write") as saw:
+            self.guest.run(f"systemctl stop {UNIT}", PATIENCE)
+            since, held = self.journal.mark(), self.house.events()
+            claim = shlex.split(documented(TECHNICIAN, "systemd-run", " claim "))
+            # The same user, folder and key as the service's: whatever the claim was given by systemd.
+            given = [f"{a} {shlex.quote(b)}" for a, b in zip(claim, claim[1:]) if a == "-p"]
+            self.guest.run(
+                f"systemd-run --quiet --unit=limen-replay {' '.join(given)} "
+                f"/payload/bin/replay --config /etc/limen/terminal.toml --count {REPLAYED}"
+            )
+
+            def enough():
+                if self.journal.find("limen-replay.service: Failed", since):
+                    raise Failed("the replay failed; the terminal's journal says why")
+                replayed = len(checker.seen(self.guest.journal).replayed)
+                return replayed >= BEFORE_THE_KILL and self.house.events() > held + IN_THE_CLOUD and replayed
+
+            replayed = self.until("the replay to be well under way", enough)
+            self.guest.kill()
+            if self.journal.find("replay: done", since):
+                raise Failed("the replay was through before the machine died; let it write more")
+            onlooker = checker.seen(self.guest.journal)
+            saw("a replayed signed log stands in for faces: badges of both people, no frames")
+            saw(f"SIGKILL to the machine after {replayed} lines; {len(onlooker.replayed)} were seen, each of a punch on the disk")
+            saw(f"the cloud held {self.house.events() - held} of them")
+
+    def boots_again(self) -> None:
+        with self.told.step("It boots again with the same disk") as saw:
+            since = self.journal.mark()
+            self.guest.boot()
+            self.journal.hear("limen-daemon is ready", since)
+            status = self.all_acknowledged()
+            saw(f"the service sent the rest: {status['next'] - 1} events, all acknowledged")
+
+    def pays(self) -> dict[str, list[dict]]:
+        with self.told.step("Hours") as saw:
+            self.guest.run(f"systemctl stop {UNIT}", PATIENCE)
+            self.until("the last words", lambda: not self.house.terminal()["online"])
+            hours = self.house.hours()
+            for key, rows in ((key, hours[identity]) for key, identity in self.house.people.items()):
+                first = rows[0]
+                saw(f"{key} is shown {len(rows)} sessions, the first {first['check_in']} to {first['check_out']}")
+            return hours
+
+    def demo_runs(self) -> None:
+        with self.told.step("./demo --camera /dev/video0, in the guest") as saw:
+            # A cloud of its own there, and who is enrolled by the demo stands before the camera.
+            self.guest.camera("barack", "YUYV")
+            self.guest.run(
+                "systemd-run --quiet --unit=limen-demo --property=RemainAfterExit=yes --property=WorkingDirectory=/payload "
+                "python3 -B -u demo.d/play.py --bin /payload/bin --built --camera /dev/video0"
+            )
+
+            def said():
+                text = self.guest.run("journalctl --boot --unit=limen-demo --output=cat")
+                if "The demo failed" in text or "Failed with result" in text:
+                    raise Failed(f"the demo in the guest failed:\n{text}")
+                return next((row.strip() for row in text.splitlines() if "Barack Obama: in, at Front door" in row), None)
+
+            saw(f'it says "{self.until("the demo to see Barack come in", said)}"')
+            self.guest.run("systemctl kill --signal=INT --kill-whom=main limen-demo")
+            ended = self.until(
+                "the demo to end",
+                lambda: (r := self.guest.run("systemctl show limen-demo -p SubState -p ExecMainStatus")) and "exited" in r and r,
+            )
+            if "ExecMainStatus=0" not in ended:
+                raise Failed(f"after Ctrl-C the demo ended badly: {ended}")
+            saw("Ctrl-C ended it with status 0")
+
+    def powers_off(self) -> None:
+        with self.told.step("Power off") as saw:
+            self.guest.power_off()
+            saw("cleanly")
+
+    def is_judged(self, folder: pathlib.Path, hours: dict[str, list[dict]] | None) -> None:
+        with self.told.step("The checker, outside the guest") as saw:
+            state = self.guest.state(folder / "state")
+            self.house.stop()
+            terminal, onlooker = state / "terminal.db", checker.seen(self.guest.journal)
+            problems = checker.check(terminal, self.house.database, onlooker)
+            events = checker.written(terminal) if not problems else []
+            if events:
+                faces = [e.claims["person"] for e in events if e.is_punch and e.claims["method"] == "face"]
+                if faces != [self.house.people[key] for key in self.greens]:
+                    problems.append(f"{len(faces)} punches by face in the log, {len(self.greens)} in the story")
+                problems += checker.check_hours(events, hours) if hours is not None else []
+            if problems:
+                raise Failed("; ".join(problems))
+            saw(f"{len(events)} events, from 1 without a gap, the same at terminal and cloud byte for byte, the chain whole")
+            saw(f"{len(onlooker.greens)} green lights and {len(onlooker.replayed)} replayed lines seen, each there once")
+            if hours is not None:
+                saw("every session is of exactly the punches' instants")
+            tried, overlooked = doubt(terminal, self.house.database, onlooker)
+            if overlooked:
+                raise Failed(f"the checker overlooks: {'; '.join(overlooked)}")
+            saw(f"of {tried} damages to copies it overlooked none")
+
+    def play(self, folder: pathlib.Path) -> None:
+        """All of it."""
+        self.boots()
+        self.is_claimed()
+        self.serves()
+        self.knows_people()
+        self.sees_barack()
+        self.loses_the_camera()
+        self.sees_joe()
+        self.line_is_cut()
+        self.is_killed()
+        self.hangs()
+        self.dies_in_mid_write()
+        self.boots_again()
+        hours = self.pays()
+        self.demo_runs()
+        self.powers_off()
+        self.is_judged(folder, hours)
+
+    def play_briefly(self, folder: pathlib.Path) -> None:
+        """For a processor that is emulated more slowly: boot, claim, camera, one punch."""
+        self.boots()
+        self.is_claimed()
+        self.serves()
+        self.knows_people()
+        self.sees_barack()
+        self.all_acknowledged()
+        self.powers_off()
+        self.is_judged(folder, None)
+
+
+def main() -> int:
+    """Plays the story and leaves nothing behind."""
+    parser = argparse.ArgumentParser(prog="cross/vm", description="A terminal's story in a virtual machine.")
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--daemon", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--keep", action="store_true", help="keep the folder of disks, databases and logs")
+    parser.add_argument("arch", nargs="?", default="x86_64", choices=("x86_64", "aarch64"))
+    arguments = parser.parse_args()
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="limen-vm-"))
+    end_on_signals()
+    told, status = Told(), 0
+    with contextlib.ExitStack() as tidying:
+        if arguments.keep:
+            say(f"Everything is in {folder} and stays there")
+        else:
+            tidying.callback(shutil.rmtree, folder, ignore_errors=True)
+        house = guest = None
+        try:
+            machine = image(arguments.arch)
+            house = House(arguments.bin, folder, HOST)
+            tidying.callback(house.stop)
+            built = arguments.bin
+            programs = {"limen-daemon": arguments.daemon}
+            if arguments.arch == "x86_64":
+                programs |= {"replay": built / "examples" / "replay", "limen-cloud": built / "limen-cloud"}
+            fill(folder / "payload", programs)
+            (folder / "guest").mkdir()
+            guest = Guest(machine, folder / "payload", folder / "guest")
+            tidying.callback(guest.kill)
+            story = Story(house, guest, told)
+            story.play(folder) if arguments.arch == "x86_64" else story.play_briefly(folder)
+            print("The story is true.", flush=True)
+        except Ended:
+            say("\nEnding.")
+            status = 1
+        except (Failed, LookupError, OSError, subprocess.SubprocessError) as problem:
+            told.failed(problem)
+            if guest:
+                print(f"The terminal's journal said last:\n{Journal(guest.journal, []).tail()}", flush=True)
+            status = 1
+        finally:
+            ignore_signals()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
