@@ -101,14 +101,13 @@ pub enum How {
 
 impl fmt::Display for Hang {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stage, lasts) = (self.stage, self.lasts.as_secs());
+        let stage = self.stage;
         match self.how {
-            How::Stuck(limit) => write!(
-                f,
-                "{stage} hangs: it has been at one thing for {lasts} s, and may for {} s",
-                limit.as_secs()
-            ),
-            How::Ended => write!(f, "the thread of {stage} ended {lasts} s ago"),
+            How::Stuck(limit) => {
+                let limit = limit.as_secs();
+                write!(f, "{stage} hangs: at one thing for more than {limit} s")
+            }
+            How::Ended => write!(f, "{stage} hangs: its thread has ended"),
         }
     }
 }

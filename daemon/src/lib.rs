@@ -11,6 +11,9 @@
 //! wire. Only the database's modules touch SQL, only the uplink touches MQTT, and what decides
 //! (the gate, the uplink's state) is given the time and touches nothing.
 //!
+//! Every stage stamps the [`heart`] when it goes to work and when it is through; while nothing
+//! hangs, [`systemd`] hears that the terminal lives.
+//!
 //! ```
 //! use limen_daemon::config::{Config, Source};
 //!

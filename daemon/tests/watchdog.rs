@@ -204,7 +204,7 @@ fn a_camera_that_hangs_is_named_and_the_watchdog_is_not_fed_any_more() {
         "{line}"
     );
     // Told after that line.
-    service.until("; camera hangs: ");
+    service.until("; camera hangs: at one thing for more than 6 s");
     let quiet = Instant::now() + Duration::from_secs(3);
     let left = || quiet.saturating_duration_since(Instant::now());
     while let Ok(said) = service.told.recv_timeout(left()) {

@@ -66,6 +66,7 @@ fn tell(vitals: &Vitals, said: &mut Option<Stage>, hang: Option<Hang>) {
     *said = stage;
     let Some(hang) = hang else {
         tracing::warn!("what hung moves again");
+        systemd::status("what hung moves again");
         return vitals.well(PART);
     };
     let since = jiff::Timestamp::now()
@@ -84,5 +85,7 @@ fn tell(vitals: &Vitals, said: &mut Option<Stage>, hang: Option<Hang>) {
             "a thread that should live has ended; systemd's watchdog is not fed any more, so that it starts the terminal anew"
         ),
     }
+    // Here too, since the loop that tells systemd otherwise may be what hangs.
+    systemd::status(&hang.to_string());
     vitals.fault(PART, hang.to_string());
 }
