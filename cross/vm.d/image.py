@@ -153,11 +153,10 @@ def _locked(path: pathlib.Path):
 def _build(arch: Arch, work: pathlib.Path) -> pathlib.Path:
     made = work / "made"
     made.mkdir()
-    debs = work / "debs"
-    debs.mkdir()
-    tar = _debian(arch, work, debs)
+    tar = _debian(arch, work)
+    run("tar", "--extract", "--no-same-owner", "--file", tar, "--directory", work, "./debs")
     unpacked = work / "unpacked"
-    for deb in sorted(debs.glob("*.deb")):
+    for deb in sorted((work / "debs").glob("*.deb")):
         run("dpkg-deb", "--extract", deb, unpacked)
     version = next((unpacked / "lib" / "modules").iterdir()).name
     modules = unpacked / "lib" / "modules" / version
@@ -194,8 +193,9 @@ def _run_foreign(arch: Arch) -> None:
         raise Failed(f"this machine can't run programs for {arch.debian}, and can't be taught to: {problem}") from None
 
 
-def _debian(arch: Arch, work: pathlib.Path, debs: pathlib.Path) -> pathlib.Path:
-    """Debian's smallest system as a tar, from where this machine's apt gets Debian; the kernel into `debs`."""
+def _debian(arch: Arch, work: pathlib.Path) -> pathlib.Path:
+    """Debian's smallest system as a tar, from where this machine's apt gets Debian; the kernel's packages are in
+    it, as a folder `debs`."""
     _run_foreign(arch)
     ours = run("dpkg", "--print-architecture").strip()
     rows = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages",
@@ -210,7 +210,7 @@ def _debian(arch: Arch, work: pathlib.Path, debs: pathlib.Path) -> pathlib.Path:
     run("mmdebstrap", "--variant=minbase", "--format=tar", f"--architectures={both}", "--skip=check/qemu",
         f"--include={','.join(PACKAGES)}", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-        f'--customize-hook="{GUEST / "kernel"}" "{debs}" {arch.debian} {ours}', suite, tar, "-",
+        f'--customize-hook="{GUEST / "kernel"}" {arch.debian} {ours} "$1"', suite, tar, "-",
         input="\n".join(sources) + "\n", stdin=None)  # fmt: skip
     return tar
 

@@ -57,7 +57,11 @@ class Probe:
         expect(seen and set(seen) <= self._hashes(f"joe.{layout}"), f"frames in {layout} are not what was fed")
         begin = time.monotonic()
         said = guest.run("limen-daemon self-test --json --config /etc/limen/terminal.toml", 400, check=False)
-        report = json.loads(said[said.index("{\n") :] if "{\n" in said else said.splitlines()[-1])
+        try:
+            # Its log comes before it.
+            report = json.loads(said[said.index("\n{") :] if not said.startswith("{") else said)
+        except ValueError:
+            raise Failed(f"the self-test told nothing that is understood:\n{said}") from None
         found = {finding["part"]: finding for finding in report["findings"]}
         for part in ("camera", "recognition"):
             expect(found[part]["ok"], f"the self-test says of {part}: {found[part]['detail']}")
