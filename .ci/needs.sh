@@ -56,6 +56,8 @@ missing_packages() {
         have python3 || echo python3
         have qemu-system-x86_64 || echo qemu-system-x86
         have mmdebstrap || echo mmdebstrap
+        # Without root, a user namespace that has one.
+        [ "$(id -u)" = 0 ] || have newuidmap || echo uidmap
         have gcc || echo gcc
         [ -e /usr/include/sys/ptrace.h ] || [ -e /usr/include/x86_64-linux-gnu/sys/ptrace.h ] || echo libc6-dev
         have make || echo make
