@@ -1,8 +1,12 @@
 //! A network of fixed shape on the inference engine.
 
+mod depthwise;
+mod narrow;
+
 use std::io::Cursor;
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 
 use crate::FaceError;
 
@@ -25,12 +29,14 @@ impl Network {
         let read = onnx().model_for_read(&mut Cursor::new(&bytes))?;
         // The file is as large as the weights, and optimising copies those once more.
         drop(bytes);
-        let plan = read
+        let mut model = read
             .with_inputs_by_name([input])?
             .with_outputs_by_name(outputs)?
             .with_input_fact(0, f32::fact(shape).into())?
-            .into_optimized()?
-            .into_runnable()?;
+            .into_typed()?
+            .into_decluttered()?;
+        depthwise::replace(&mut model)?;
+        let plan = model.into_optimized()?.into_runnable()?;
         Ok(Self {
             id,
             plan,
@@ -56,7 +62,13 @@ impl Network {
 
     fn try_run(&self, input: &[f32]) -> TractResult<Vec<Vec<f32>>> {
         let input = Tensor::from_shape(&self.shape, input)?;
-        let outputs = self.plan.run(tvec!(input.into()))?;
+        let mut state = self.plan.spawn()?;
+        let outputs =
+            state.run_plan_with_eval(tvec!(input.into()), |context, state, node, inputs| {
+                let outputs = eval(context, state, node, inputs);
+                narrow::again();
+                outputs
+            })?;
         let flat = |output: &TValue| {
             let view = output.to_plain_array_view::<f32>()?;
             Ok(view.iter().copied().collect())
