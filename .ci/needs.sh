@@ -71,11 +71,11 @@ missing_packages() {
       # The same guest as an ARM machine; `arm` brings its compiler, and what runs its programs while it is built.
       vm-aarch64) have qemu-system-aarch64 || echo qemu-system-arm ;;
       arm)
-        # A C compiler and the headers of a 64-bit Raspberry Pi, and what runs its programs here.
+        # A C compiler and the headers of a 64-bit Raspberry Pi.
         have aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
         [ -e /usr/aarch64-linux-gnu/include/linux/videodev2.h ] || echo libc6-dev-arm64-cross
-        have qemu-aarch64-static || echo qemu-user-static
         ;;
+      arm-run) have qemu-aarch64-static || echo qemu-user-static ;;
       browser)
         have node || echo nodejs
         have npm || echo npm

@@ -46,7 +46,7 @@ unpacked_rustc() {
 
 # fetch_rustc ARCH TRIPLE
 fetch_rustc() {
-  local arch=$1 triple=$2 host apt version folder library names work
+  local arch=$1 triple=$2 host apt version std folder library names work
   if ! have apt-get || ! have dpkg-deb; then
     say "This machine has no apt-get and dpkg-deb."
     return 1
@@ -59,9 +59,10 @@ fetch_rustc() {
 
   # Compiler and standard library must be of one build.
   version=$(candidate "$apt" rustc-web)
-  if [ -z "$version" ] || [ "$version" != "$(candidate "$apt" "libstd-rust-web-dev:$arch")" ] || ! new_enough "${version%%+*}"; then
+  std=$(candidate "$apt" "libstd-rust-web-dev:$arch")
+  if [ -z "$version" ] || [ "$version" != "$std" ] || ! new_enough "${version%%+*}"; then
     say "apt knows no rustc-web with libstd-rust-web-dev:$arch of the same version, $rust_needed or newer:"
-    say "rustc-web is ${version:-unknown}, libstd-rust-web-dev:$arch $(candidate "$apt" "libstd-rust-web-dev:$arch")."
+    say "rustc-web is ${version:-unknown}, libstd-rust-web-dev:$arch is ${std:-unknown}."
     grep -E '^(E|W|Err)' "$apt/update.log" | head -n 8 >&2
     return 1
   fi
