@@ -59,7 +59,7 @@ class Probe:
         said = guest.run("limen-daemon self-test --json --config /etc/limen/terminal.toml", 400, check=False)
         try:
             # Its log comes before it.
-            report = json.loads(said[said.index("\n{") :] if not said.startswith("{") else said)
+            report = json.loads(said[f"\n{said}".index("\n{\n") :])
         except ValueError:
             raise Failed(f"the self-test told nothing that is understood:\n{said}") from None
         found = {finding["part"]: finding for finding in report["findings"]}
