@@ -16,7 +16,10 @@ use std::time::Duration;
 
 use limen_face::detect::NotOneFace;
 use limen_face::quality::{Bar, Quality};
-use limen_face::{Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, only_face};
+use limen_face::{
+    Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
+    only_face,
+};
 use limen_wire::event::{self, Direction, Method, Punch, Rejection};
 use uuid::Uuid;
 
@@ -182,11 +185,12 @@ impl Vision {
         at: Duration,
     ) -> Result<(), FaceError> {
         let aligned = self.eyes.models.align(frame, face)?;
-        if Quality::of(face, &aligned).flaw(&self.bar).is_some() {
+        let quality = Quality::of(face, &aligned);
+        if quality.flaw(&self.bar).is_some() {
             return Ok(());
         }
         let embedding = self.eyes.models.embed_chip(&aligned.chip)?;
-        let frames = match self.visits.add(at, embedding) {
+        let frames = match self.visits.add(at, Shot::new(embedding, &quality)) {
             Step::More => return Ok(()),
             Step::Same(why) => {
                 self.eyes.feedback.red(Red::Rejected(why));
@@ -194,7 +198,7 @@ impl Vision {
             }
             Step::Decide(frames) => frames,
         };
-        let answer = match Probe::from_frames(&frames) {
+        let answer = match Probe::from_shots(&frames) {
             Ok(probe) => {
                 let gallery = self.eyes.gallery.get();
                 gallery.identify(&probe, self.eyes.gate.fpir)
@@ -203,15 +207,21 @@ impl Vision {
             Err(_) => Decision::Unknown,
         };
         let rejected = match answer {
-            Decision::Match { id, grade } => {
+            // Nobody asks for a second factor at this door.
+            Decision::Ambiguous
+            | Decision::Match {
+                second_factor: Some(SecondFactor::Twin),
+                ..
+            } => self
+                .visits
+                .decided(at, Answer::Nobody(Rejection::Ambiguous)),
+            Decision::Match { id, grade, .. } => {
                 self.visits.decided(at, Answer::Person(id));
                 self.punch(id, grade, frames.len(), at);
                 None
             }
-            Decision::Ambiguous => self
-                .visits
-                .decided(at, Answer::Nobody(Rejection::Ambiguous)),
             Decision::Unknown => self.visits.decided(at, Answer::Nobody(Rejection::Unknown)),
+            Decision::PoorQuality(_) => self.visits.decided(at, Answer::Nobody(Rejection::Quality)),
         };
         self.reject(rejected);
         Ok(())

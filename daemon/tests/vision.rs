@@ -69,6 +69,19 @@ fn a_stranger_is_rejected_once_and_never_punched() {
 }
 
 #[test]
+fn of_two_who_look_the_same_nobody_is_punched() {
+    let twins = vec![
+        (OBAMA, template(&[bundled("obama.jpg")])),
+        (BIDEN, template(&[bundled("obama3.jpg")])),
+    ];
+    let shown = folder(&[bundled("obama2.jpg")]);
+    let seen = Door::new(twins).watch(shown.path(), 10.0, 5000);
+    assert_eq!(seen.punches, []);
+    assert_eq!(seen.rejected, [Rejection::Ambiguous]);
+    assert_eq!(seen.lights, [Light::Red(Rejection::Ambiguous)]);
+}
+
+#[test]
 fn somebody_who_lingers_is_punched_once_and_after_being_away_again() {
     // 35 s each: there from 0 to 70, away to 105, there again.
     let there = || bundled("obama2.jpg");

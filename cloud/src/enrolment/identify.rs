@@ -1,6 +1,6 @@
 //! 1:N: a face without an e-mail, and a face that is there already.
 
-use limen_face::{Decision, Gallery, Probe};
+use limen_face::{Decision, Gallery, Probe, SecondFactor};
 
 use super::{EnrolmentError, open_all};
 use crate::App;
@@ -9,8 +9,8 @@ use crate::store::{Account, Kind, OwnedTemplate};
 /// The false-identification rate of a log-in by face alone, of a whole gallery and per visit.
 const FPIR: f64 = 1e-3;
 
-/// The account whose face that is, among those whose holders switched face login on: the best, with a margin
-/// to the second person, under the identification policy.
+/// The account whose face that is, among those whose holders switched face login on, under the identification
+/// policy. Who has a near-twin among them is not told apart by a face alone.
 ///
 /// # Errors
 /// When the templates can't be read.
@@ -24,9 +24,10 @@ pub async fn identify_for_log_in(
     match decide(app, &stored, probe).await? {
         Decision::Match {
             id: (tenant, person),
+            second_factor: None | Some(SecondFactor::Provisional),
             ..
         } => Ok(app.store.account(tenant, person).await?),
-        Decision::Ambiguous | Decision::Unknown => Ok(None),
+        _ => Ok(None),
     }
 }
 

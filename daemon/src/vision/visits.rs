@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use limen_face::Embedding;
+use limen_face::{Embedding, Shot};
 use limen_wire::event::Rejection;
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub(super) enum Step {
     /// Somebody who was turned away a moment ago, for this reason: no further try.
     Same(Rejection),
     /// Enough for a decision on these, which [`Visits::decided`] is told.
-    Decide(Vec<Embedding>),
+    Decide(Vec<Shot>),
 }
 
 /// The gallery's answer.
@@ -79,7 +79,7 @@ struct Visit {
     /// Frames in which the face was near and alone.
     stood: u32,
     /// Those that say something new.
-    embeddings: Vec<Embedding>,
+    shots: Vec<Shot>,
     /// Embeddings so far, and how many the next decision waits for.
     looked: usize,
     enough: usize,
@@ -141,7 +141,7 @@ impl Visits {
             visit.look = near[index].clone();
             visit.seen = at;
             if let State::TurnedAway(_) = visit.state
-                && let Some(stranger) = stranger(&mut self.strangers, &visit.embeddings)
+                && let Some(stranger) = stranger(&mut self.strangers, &visit.shots)
             {
                 stranger.seen = at;
             }
@@ -189,26 +189,27 @@ impl Visits {
     }
 
     /// An embedding of the face that is meant.
-    pub(super) fn add(&mut self, at: Duration, embedding: Embedding) -> Step {
+    pub(super) fn add(&mut self, at: Duration, shot: Shot) -> Step {
         let Some(visit) = &mut self.present else {
             return Step::More;
         };
-        if let Some(before) = visit.embeddings.last()
-            && before.distance(&embedding) > SOMEBODY_ELSE
+        let distance = |one: &Shot| one.embedding.distance(&shot.embedding);
+        if let Some(before) = visit.shots.last()
+            && distance(before) > SOMEBODY_ELSE
         {
             // Somebody may have stepped in unnoticed: two people are never averaged. The tries
             // stay used, since it may as well have been one bad frame.
-            visit.embeddings.clear();
+            visit.shots.clear();
             visit.looked = 0;
             visit.enough = self.frames;
         }
         visit.looked += 1;
-        let known = |one: &Embedding| one.distance(&embedding) < NOTHING_NEW;
-        if !visit.embeddings.iter().any(known) {
-            visit.embeddings.push(embedding);
+        let known = |one: &Shot| distance(one) < NOTHING_NEW;
+        if !visit.shots.iter().any(known) {
+            visit.shots.push(shot);
         }
         if visit.tries == 0
-            && let Some(stranger) = stranger(&mut self.strangers, &visit.embeddings)
+            && let Some(stranger) = stranger(&mut self.strangers, &visit.shots)
         {
             stranger.seen = at;
             visit.state = State::TurnedAway(stranger.why);
@@ -217,7 +218,7 @@ impl Visits {
         if visit.looked < visit.enough {
             return Step::More;
         }
-        Step::Decide(visit.embeddings.clone())
+        Step::Decide(visit.shots.clone())
     }
 
     /// The answer to [`Step::Decide`]. Gives why, when this was the last try.
@@ -226,7 +227,7 @@ impl Visits {
         let why = match answer {
             Answer::Person(person) => {
                 visit.state = State::Person(person);
-                visit.embeddings = Vec::new();
+                visit.shots = Vec::new();
                 return None;
             }
             Answer::Nobody(why) => why,
@@ -268,7 +269,7 @@ impl Visit {
             began: at,
             seen: at,
             stood: 1,
-            embeddings: Vec::new(),
+            shots: Vec::new(),
             looked: 0,
             enough: frames,
             not_before: at,
@@ -278,26 +279,23 @@ impl Visit {
     }
 }
 
-/// Who of those turned away the last of `embeddings` shows.
-fn stranger<'a>(
-    strangers: &'a mut [Stranger],
-    embeddings: &[Embedding],
-) -> Option<&'a mut Stranger> {
-    let face = embeddings.last()?.unit();
+/// Who of those turned away the last of `shots` shows.
+fn stranger<'a>(strangers: &'a mut [Stranger], shots: &[Shot]) -> Option<&'a mut Stranger> {
+    let face = shots.last()?.embedding.unit();
     strangers
         .iter_mut()
         .find(|one| one.face.distance(&face) <= SAME_STRANGER)
 }
 
 fn remember(strangers: &mut Vec<Stranger>, visit: &Visit, why: Rejection) {
-    let Some(face) = visit.embeddings.last() else {
+    let Some(last) = visit.shots.last() else {
         return;
     };
     if strangers.len() == STRANGERS {
         strangers.remove(0);
     }
     strangers.push(Stranger {
-        face: face.unit(),
+        face: last.embedding.unit(),
         seen: visit.seen,
         why,
     });
@@ -342,11 +340,14 @@ mod tests {
     }
 
     /// Somebody's embedding; different people are far apart, `shift` moves it a little.
-    fn face(who: usize, shift: f32) -> Embedding {
+    fn face(who: usize, shift: f32) -> Shot {
         let mut values = [0.0; 128];
         values[who] = 1.4;
         values[127] = shift;
-        Embedding(values)
+        Shot {
+            embedding: Embedding(values),
+            weight: 1.0,
+        }
     }
 
     /// Shows somebody at `place` for `frames` frames of 100 ms; gives rejections and how many

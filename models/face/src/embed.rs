@@ -39,17 +39,16 @@ impl Embedding {
         }
     }
 
-    /// The average of several, `None` of none.
-    pub(crate) fn mean<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+    /// The weighted average of several, `None` of none.
+    pub(crate) fn mean(all: &[Self], weights: &[f32]) -> Option<Self> {
         let mut sum = [0.0; DIMENSION];
-        let mut count = 0_u32;
-        for one in all {
-            count += 1;
+        for (one, weight) in all.iter().zip(weights) {
             for (sum, value) in sum.iter_mut().zip(&one.0) {
-                *sum += value;
+                *sum += weight * value;
             }
         }
-        (count > 0).then(|| Self(sum.map(|value| value / count as f32)))
+        let total: f32 = weights.iter().sum();
+        (total > 0.0).then(|| Self(sum.map(|value| value / total)))
     }
 
     /// Whether every value is a number.
@@ -112,9 +111,12 @@ mod tests {
 
     #[test]
     fn the_mean_lies_between() {
-        let mean = Embedding::mean([&along(3, 2.0), &along(4, 4.0)]).unwrap();
+        let all = [along(3, 2.0), along(4, 4.0)];
+        let mean = Embedding::mean(&all, &[1.0, 1.0]).unwrap();
         assert_eq!((mean.0[3], mean.0[4]), (1.0, 2.0));
-        assert!(Embedding::mean([]).is_none());
+        let mean = Embedding::mean(&all, &[3.0, 1.0]).unwrap();
+        assert_eq!((mean.0[3], mean.0[4]), (1.5, 1.0));
+        assert!(Embedding::mean(&[], &[]).is_none());
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! 4. [`quality`]: whether the face is large, frontal and sharp enough to be worth the next stage.
 //! 5. [`embed`]: dlib's ResNet makes 128 numbers of the chip; the nearer, the more alike.
 //! 6. [`gallery`]: several photos of a person are a [`Template`], several frames of a visit a [`Probe`], and the
-//!    [`Gallery`] says who it is, or that it is nobody or could be two. How near is near enough comes from
+//!    [`Gallery`] finds who is near.
+//! 7. [`policy`]: who it is, or that it is nobody or could be two. How near is near enough comes from
 //!    measurements, for a stated rate of strangers let in, never from one tolerance for all.
 //!
 //! ```
@@ -55,6 +56,7 @@ pub mod detect;
 pub mod embed;
 pub mod frame;
 pub mod gallery;
+pub mod policy;
 pub mod quality;
 pub mod watch;
 pub mod zoo;
@@ -63,7 +65,8 @@ pub use align::{Aligned, Chip};
 pub use detect::{Detection, NotOneFace, only_face};
 pub use embed::Embedding;
 pub use frame::{Frame, PictureError};
-pub use gallery::{Calibration, Decision, Gallery, Grade, Probe, Template, TemplateError, verify};
+pub use gallery::{Calibration, Gallery, Probe, Shot, Template, TemplateError};
+pub use policy::{Decision, Grade, SecondFactor, verification_tolerance, verify};
 pub use quality::Quality;
 pub use watch::Watch;
 pub use zoo::{Models, ZooError};

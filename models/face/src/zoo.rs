@@ -149,19 +149,30 @@ impl Models {
 }
 
 impl Calibration {
-    /// Reads `calibration.csv` from the model folder.
+    /// Reads `calibration.csv` and `calibration-normalised.csv` from the model folder.
     ///
     /// # Errors
-    /// When the file can't be read or is not such a table.
+    /// When a file can't be read or is not such a table.
     pub fn load(folder: &Path) -> Result<Self, ZooError> {
-        let path = folder.join("calibration.csv");
-        let bytes = read(&path)?;
-        let unusable = |why| ZooError::Unusable {
-            path: path.clone(),
-            why,
+        let read = |name: &str| -> Result<(PathBuf, String), ZooError> {
+            let path = folder.join(name);
+            match String::from_utf8(read(&path)?) {
+                Ok(text) => Ok((path, text)),
+                Err(error) => Err(unusable(path, &error)),
+            }
         };
-        let text = String::from_utf8(bytes).map_err(|error| unusable(error.to_string()))?;
-        Self::parse(&text).map_err(|error| unusable(error.to_string()))
+        let unusable_table = |path| move |error| unusable(path, &error);
+        let (path, text) = read("calibration.csv")?;
+        let curves = Self::parse(&text).map_err(unusable_table(path))?;
+        let (path, text) = read("calibration-normalised.csv")?;
+        curves.with_normalised(&text).map_err(unusable_table(path))
+    }
+}
+
+fn unusable(path: PathBuf, error: &dyn std::error::Error) -> ZooError {
+    ZooError::Unusable {
+        path,
+        why: error.to_string(),
     }
 }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::curve::{Curve, Point};
+use super::normalised::Normalised;
+
 /// Below so many people the worst group's tolerances hold: the gallery is too small to show its own scale, and
 /// may be of one family or village.
 const SMALL_GALLERY: usize = 20;
 
-/// A row of `calibration.csv` that can't be used.
+/// A row of a calibration file that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct CalibrationError {
@@ -17,11 +20,12 @@ pub struct CalibrationError {
     pub why: String,
 }
 
-/// The tolerances at unit length. Cheap to clone.
+/// What was measured. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Calibration {
     everybody: Arc<Curves>,
     worst: Arc<Curves>,
+    normalised: Arc<Normalised>,
 }
 
 /// Whose impostor pairs were measured.
@@ -33,7 +37,8 @@ const HEAD: &str = "group,scale,enrolled,frames,fmr,tolerance,genuine_accepted,p
                     impostor_median,impostor_mad";
 
 impl Calibration {
-    /// Reads the text of `calibration.csv`.
+    /// Reads the text of `calibration.csv`. Without
+    /// [`with_normalised`](Self::with_normalised) no decision is taken on the normalised score.
     ///
     /// # Errors
     /// When a row is not as the head says, or a group's curve for one photo and one frame is missing.
@@ -49,7 +54,7 @@ impl Calibration {
         let (mut everybody, mut worst) = (Curves::default(), Curves::default());
         for (row, line) in lines {
             let fields: Vec<&str> = row.trim().split(',').collect();
-            let [group, scale, enrolled, frames, fmr, tolerance, ..] = fields[..] else {
+            let [group, scale, enrolled, frames, fmr, tolerance, accepted, ..] = fields[..] else {
                 return Err(failed(line, "too few columns"));
             };
             if scale != "unit" {
@@ -60,34 +65,24 @@ impl Calibration {
                 WORST => &mut worst,
                 _ => continue,
             };
-            let count = |field: &str| field.parse().ok().filter(|&count: &usize| count > 0);
-            let real = |field: &str| {
-                field
-                    .parse()
-                    .ok()
-                    .filter(|&value: &f64| value > 0.0 && value < 10.0)
-            };
-            let values = (count(enrolled), count(frames), real(fmr), real(tolerance));
-            let (Some(enrolled), Some(frames), Some(fmr), Some(tolerance)) = values else {
+            let (Some(enrolled), Some(frames), Some(fmr), Some(tolerance), Some(accepted)) = (
+                count(enrolled),
+                count(frames),
+                real(fmr),
+                real(tolerance),
+                real(accepted),
+            ) else {
                 return Err(failed(line, "a number is missing or out of range"));
             };
-            let cell = Cell { enrolled, frames };
-            curves
-                .0
-                .entry(cell)
-                .or_default()
-                .push((fmr.ln(), tolerance));
+            let curve = curves.0.entry(Cell { enrolled, frames }).or_default();
+            curve.push(Point::new(fmr, tolerance, accepted));
         }
-        for (name, curves) in [(EVERYBODY, &mut everybody), (WORST, &mut worst)] {
-            curves.sort();
-            if curves
-                .0
-                .get(&Cell {
-                    enrolled: 1,
-                    frames: 1,
-                })
-                .is_none_or(|curve| curve.len() < 2)
-            {
+        let one = Cell {
+            enrolled: 1,
+            frames: 1,
+        };
+        for (name, curves) in [(EVERYBODY, &everybody), (WORST, &worst)] {
+            if curves.0.get(&one).is_none_or(|curve| curve.len() < 2) {
                 let why = format!("no curve of {name:?} for one photo and one frame");
                 return Err(failed(text.lines().count(), &why));
             }
@@ -99,6 +94,18 @@ impl Calibration {
         Ok(Self {
             everybody: Arc::new(everybody),
             worst: Arc::new(worst),
+            normalised: Arc::default(),
+        })
+    }
+
+    /// The same with the thresholds of the text of `calibration-normalised.csv`.
+    ///
+    /// # Errors
+    /// When a row is not as the head says.
+    pub fn with_normalised(self, text: &str) -> Result<Self, CalibrationError> {
+        Ok(Self {
+            normalised: Arc::new(Normalised::parse(text)?),
+            ..self
         })
     }
 
@@ -106,7 +113,7 @@ impl Calibration {
     /// many people.
     pub fn tolerance(&self, photos: usize, frames: usize, fmr: f64, people: usize) -> f32 {
         let everybody = self.everybody(photos, frames, fmr);
-        if people < SMALL_GALLERY {
+        if is_small(people) {
             everybody.min(self.worst(photos, frames, fmr))
         } else {
             everybody
@@ -115,8 +122,18 @@ impl Calibration {
 
     /// The tolerance whoever is compared, as for 1:1.
     pub(crate) fn everybody(&self, photos: usize, frames: usize, fmr: f64) -> f32 {
-        let cell = self.everybody.at_least(photos, frames);
-        self.everybody.tolerance(cell, fmr.ln()).max(0.0) as f32
+        self.curve(photos, frames).limit(fmr.ln()).max(0.0) as f32
+    }
+
+    /// Everybody's curve for these photos and frames.
+    pub(crate) fn curve(&self, photos: usize, frames: usize) -> &Curve {
+        self.everybody
+            .curve(self.everybody.at_least(photos, frames))
+    }
+
+    /// The normalised score's thresholds.
+    pub(crate) fn normalised(&self) -> &Normalised {
+        &self.normalised
     }
 
     /// The worst group's tolerance. Where its measurements end, in FMR or in photos and frames, it goes on as
@@ -124,18 +141,34 @@ impl Calibration {
     fn worst(&self, photos: usize, frames: usize, fmr: f64) -> f32 {
         let cell = self.everybody.at_least(photos, frames);
         let measured = self.worst.at_most(cell);
-        let known = fmr.ln().max(self.worst.end(measured));
-        let beyond =
-            self.everybody.tolerance(cell, fmr.ln()) - self.everybody.tolerance(measured, known);
-        (self.worst.tolerance(measured, known) + beyond).max(0.0) as f32
+        let (worst, beside) = (self.worst.curve(measured), self.everybody.curve(measured));
+        let known = fmr.ln().max(worst.end());
+        let beyond = self.everybody.curve(cell).limit(fmr.ln()) - beside.limit(known);
+        (worst.limit(known) + beyond).max(0.0) as f32
     }
+}
+
+/// Whether a gallery of so many people is too small to show its own scale.
+pub(crate) fn is_small(people: usize) -> bool {
+    people < SMALL_GALLERY
+}
+
+/// A count of a calibration file.
+pub(crate) fn count(field: &str) -> Option<usize> {
+    field.parse().ok().filter(|&count| count > 0)
+}
+
+/// A rate or a distance of a calibration file.
+pub(crate) fn real(field: &str) -> Option<f64> {
+    let value = field.parse().ok();
+    value.filter(|&value: &f64| value > 0.0 && value < 10.0)
 }
 
 /// Photos enrolled and frames presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
-    enrolled: usize,
-    frames: usize,
+pub(crate) struct Cell {
+    pub(crate) enrolled: usize,
+    pub(crate) frames: usize,
 }
 
 impl Cell {
@@ -148,15 +181,13 @@ impl Cell {
     }
 }
 
-/// One group's curves: tolerance by the logarithm of FMR, from the highest FMR to the lowest.
+/// One group's curves.
 #[derive(Debug, Default)]
-struct Curves(BTreeMap<Cell, Vec<(f64, f64)>>);
+struct Curves(BTreeMap<Cell, Curve>);
 
 impl Curves {
-    fn sort(&mut self) {
-        for curve in self.0.values_mut() {
-            curve.sort_by(|a, b| b.0.total_cmp(&a.0));
-        }
+    fn curve(&self, cell: Cell) -> &Curve {
+        self.0.get(&cell).expect("the cell is one of the keys")
     }
 
     /// The measured cell that stands for these photos and frames: the smallest with at least as many of both,
@@ -182,30 +213,6 @@ impl Curves {
             enrolled: 1,
             frames: 1,
         })
-    }
-
-    /// The lowest FMR that was measured, as a logarithm.
-    fn end(&self, cell: Cell) -> f64 {
-        self.0
-            .get(&cell)
-            .and_then(|curve| curve.last())
-            .map_or(0.0, |&(fmr, _)| fmr)
-    }
-
-    /// Straight between two measurements, and on beyond the last; never looser than the first.
-    fn tolerance(&self, cell: Cell, fmr: f64) -> f64 {
-        let curve = self.0.get(&cell).map_or(&[][..], Vec::as_slice);
-        match curve {
-            [] => 0.0,
-            [(_, only)] => *only,
-            [(first, loosest), ..] if fmr >= *first => *loosest,
-            _ => {
-                let after = curve.iter().position(|(known, _)| *known <= fmr);
-                let to = after.unwrap_or(curve.len() - 1);
-                let ((x0, y0), (x1, y1)) = (curve[to - 1], curve[to]);
-                y0 + (y1 - y0) * (fmr - x0) / (x1 - x0)
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::embed::{DIMENSION, Embedding};
+use crate::quality::Quality;
 
 /// Most photos of one template.
 pub const MAX_PHOTOS: usize = 32;
@@ -11,6 +12,13 @@ const MAGIC: &[u8; 3] = b"LFT";
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
 const VALUE: usize = size_of::<f32>();
+
+/// A frame farther than this from most others of its visit, at unit length, is set aside: photographs of one
+/// person on different days are nearer in 99 of 100 cases.
+const ASTRAY: f32 = 0.4;
+
+/// A face turned so far counts half.
+const HALF_TURN: f32 = 0.3;
 
 /// Embeddings or bytes that are no template or probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +88,9 @@ impl Template {
         if photos.len() > MAX_PHOTOS {
             return Err(TemplateError::TooMany(photos.len()));
         }
+        faces(photos)?;
         Ok(Self {
-            average: Average::of(photos)?,
+            average: Average::of(photos, &vec![1.0; photos.len()])?,
             photos: photos.to_vec(),
         })
     }
@@ -160,19 +169,70 @@ fn length(photos: usize) -> usize {
     HEAD + photos * DIMENSION * VALUE
 }
 
+/// One frame of a visit: what it shows, and how much that counts.
+#[derive(Clone, PartialEq)]
+pub struct Shot {
+    /// As the network gave it.
+    pub embedding: Embedding,
+    /// Its share of the average, beside those of the other frames.
+    pub weight: f32,
+}
+
+/// Shots are biometric data and not for logs.
+impl fmt::Debug for Shot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shot")
+    }
+}
+
+impl Shot {
+    /// A frame with the weight that its quality gives it: the farther the face is turned away, the less. Size and
+    /// sharpness above the bar were measured to tell nothing.
+    pub fn new(embedding: Embedding, quality: &Quality) -> Self {
+        Self {
+            embedding,
+            weight: 1.0 / (1.0 + (quality.turn / HALF_TURN).powi(2)),
+        }
+    }
+}
+
 impl Probe {
-    /// A probe of a visit's frames: each scaled to unit length, averaged, scaled again.
+    /// A probe of a visit's frames that count alike: each scaled to unit length, averaged, scaled again. Frames
+    /// that are far from most others are set aside.
     ///
     /// # Errors
     /// When there are none, or one is not an embedding of a face.
     pub fn from_frames(frames: &[Embedding]) -> Result<Self, TemplateError> {
+        let shot = |frame: &Embedding| Shot {
+            embedding: frame.clone(),
+            weight: 1.0,
+        };
+        Self::from_shots(&frames.iter().map(shot).collect::<Vec<_>>())
+    }
+
+    /// The same of frames that count differently.
+    ///
+    /// # Errors
+    /// When there are none, or one is not an embedding of a face or has a weight that is no positive number.
+    pub fn from_shots(shots: &[Shot]) -> Result<Self, TemplateError> {
+        let weightless = |shot: &Shot| !(shot.weight.is_finite() && shot.weight > 0.0);
+        if let Some(which) = shots.iter().position(weightless) {
+            return Err(TemplateError::NoFace(which));
+        }
+        let frames: Vec<Embedding> = shots.iter().map(|shot| shot.embedding.clone()).collect();
+        faces(&frames)?;
+        let kept = together(&frames);
+        let of = |list: &[Embedding]| -> Vec<Embedding> {
+            kept.iter().map(|&which| list[which].clone()).collect()
+        };
+        let weights: Vec<f32> = kept.iter().map(|&which| shots[which].weight).collect();
         Ok(Self {
-            frames: frames.len(),
-            average: Average::of(frames)?,
+            frames: kept.len(),
+            average: Average::of(&of(&frames), &weights)?,
         })
     }
 
-    /// Number of frames.
+    /// Number of frames that count: those that were not set aside.
     pub fn frames(&self) -> usize {
         self.frames
     }
@@ -187,6 +247,39 @@ impl Probe {
     }
 }
 
+/// Which frames belong together. A frame is astray when half of the others are far from it. Where that would leave
+/// fewer than half, or one, nobody can say which are right, and all stay.
+fn together(frames: &[Embedding]) -> Vec<usize> {
+    let units: Vec<Embedding> = frames.iter().map(Embedding::unit).collect();
+    let astray = |which: usize| {
+        let others = units
+            .iter()
+            .enumerate()
+            .filter(|&(other, _)| other != which);
+        let mut distances: Vec<f32> = others
+            .map(|(_, other)| other.distance(&units[which]))
+            .collect();
+        distances.sort_by(f32::total_cmp);
+        let middle = distances.len().saturating_sub(1) / 2;
+        distances.get(middle).is_some_and(|&median| median > ASTRAY)
+    };
+    let kept: Vec<usize> = (0..units.len()).filter(|&which| !astray(which)).collect();
+    if kept.len() >= 2 && 2 * kept.len() >= units.len() {
+        kept
+    } else {
+        (0..units.len()).collect()
+    }
+}
+
+/// Says which of several embeddings is not one of a face.
+fn faces(all: &[Embedding]) -> Result<(), TemplateError> {
+    let faceless = |one: &Embedding| !one.is_finite() || one.0.iter().all(|&value| value == 0.0);
+    match all.iter().position(faceless) {
+        Some(which) => Err(TemplateError::NoFace(which)),
+        None => Ok(()),
+    }
+}
+
 #[derive(Clone, PartialEq)]
 struct Average {
     unit: Embedding,
@@ -194,16 +287,14 @@ struct Average {
 }
 
 impl Average {
-    fn of(all: &[Embedding]) -> Result<Self, TemplateError> {
-        let faceless =
-            |one: &Embedding| !one.is_finite() || one.0.iter().all(|&value| value == 0.0);
-        if let Some(which) = all.iter().position(faceless) {
-            return Err(TemplateError::NoFace(which));
-        }
+    fn of(all: &[Embedding], weights: &[f32]) -> Result<Self, TemplateError> {
         let units: Vec<Embedding> = all.iter().map(Embedding::unit).collect();
-        let unit = Embedding::mean(&units).ok_or(TemplateError::Empty)?.unit();
-        let plain = Embedding::mean(all).ok_or(TemplateError::Empty)?;
-        Ok(Self { unit, plain })
+        let unit = Embedding::mean(&units, weights).ok_or(TemplateError::Empty)?;
+        let plain = Embedding::mean(all, weights).ok_or(TemplateError::Empty)?;
+        Ok(Self {
+            unit: unit.unit(),
+            plain,
+        })
     }
 }
 
@@ -256,6 +347,48 @@ mod tests {
             Err(TemplateError::TooMany(33))
         );
         assert_eq!(Probe::from_frames(&[]), Err(TemplateError::Empty));
+    }
+
+    /// A face whose distance to others of its `person` is about 0.14 for neighbouring `frame`s.
+    fn seen(person: usize, frame: usize) -> Embedding {
+        let mut values = [0.0; DIMENSION];
+        values[person] = 1.4;
+        values[100 + frame] = 0.14;
+        Embedding(values)
+    }
+
+    #[test]
+    fn frames_that_are_far_from_the_others_are_set_aside() {
+        let probe = |frames: &[Embedding]| Probe::from_frames(frames).unwrap();
+        let all = [seen(0, 0), seen(0, 1), seen(1, 2)];
+        assert_eq!(probe(&all), probe(&all[..2]));
+        assert_eq!(probe(&all[..2]).frames(), 2);
+        // Two that differ: either may be right.
+        assert_eq!(probe(&all[1..]).frames(), 2);
+        let scattered = [seen(0, 0), seen(1, 0), seen(2, 0), seen(2, 1), seen(3, 0)];
+        assert_eq!(probe(&scattered).frames(), 5);
+    }
+
+    #[test]
+    fn a_frame_counts_by_its_weight() {
+        let shot = |embedding: Embedding, weight| Shot { embedding, weight };
+        let heavy = Probe::from_shots(&[shot(some(1.0), 1.0), shot(some(2.0), 3.0)]).unwrap();
+        assert!((heavy.plain().0[0] - 1.75).abs() < 1e-6);
+        let alike = Probe::from_shots(&[shot(some(1.0), 0.2), shot(some(2.0), 0.2)]).unwrap();
+        let frames = Probe::from_frames(&[some(1.0), some(2.0)]).unwrap();
+        assert!(alike.unit().distance(frames.unit()) < 1e-6);
+        let refused = Probe::from_shots(&[shot(some(1.0), f32::NAN)]);
+        assert_eq!(refused, Err(TemplateError::NoFace(0)));
+        let turned = |turn| {
+            let quality = Quality {
+                face_width_px: 80.0,
+                turn,
+                lean_degrees: 0.0,
+                sharpness: 50.0,
+            };
+            Shot::new(some(1.0), &quality).weight
+        };
+        assert_eq!((turned(0.0), turned(-0.3)), (1.0, 0.5));
     }
 
     proptest! {

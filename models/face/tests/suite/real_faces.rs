@@ -4,6 +4,7 @@
 
 mod bad_files;
 mod people;
+mod splits;
 mod video;
 
 use std::path::{Path, PathBuf};
