@@ -10,6 +10,7 @@ import json
 import pathlib
 import sqlite3
 import sys
+import uuid
 
 NO_HASH = bytes(32)
 
@@ -75,11 +76,11 @@ def status(cloud: pathlib.Path) -> dict:
     return json.loads(rows[0][0]) if rows else {}
 
 
-def count(cloud: pathlib.Path) -> int:
-    """How many events of terminals at doors the cloud holds."""
+def count(cloud: pathlib.Path, outbox: str | None = None) -> int:
+    """How many events of terminals at doors the cloud holds, or of one outbox."""
     query = """SELECT count(*) FROM events e
         JOIN terminals t ON t.tenant = e.tenant AND t.id = e.terminal AND t.kind = 'terminal'"""
-    return _rows(cloud, query)[0][0]
+    return _rows(cloud, f"{query} WHERE e.outbox = x'{uuid.UUID(outbox).hex}'" if outbox else query)[0][0]
 
 
 @dataclasses.dataclass(frozen=True)

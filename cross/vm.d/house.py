@@ -90,9 +90,9 @@ class House:
         """What the terminal last said of itself."""
         return checker.status(self.database)
 
-    def events(self) -> int:
-        """How many of the terminal's events the cloud holds."""
-        return checker.count(self.database)
+    def events(self, outbox: str | None = None) -> int:
+        """How many of the terminal's events the cloud holds, or of one of its outboxes."""
+        return checker.count(self.database, outbox)
 
     def hours(self) -> dict[str, list[dict]]:
         """Everybody's sessions by id, as the person is shown them."""

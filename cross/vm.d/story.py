@@ -90,12 +90,13 @@ class Story:
             lambda: len(self.house.punches(key)) == punches and self.house.is_in(key) == is_in,
         )
 
-    def all_acknowledged(self) -> dict:
-        """Waits until the terminal itself says that the cloud has acknowledged everything."""
+    def all_acknowledged(self, other_than: str = "") -> dict:
+        """Waits until the terminal itself, in another boot than this, says that the cloud has acknowledged all."""
 
         def ready():
             status = self.house.status()
-            return status if status.get("waiting") == 0 and status.get("next") == self.house.events() + 1 else None
+            is_so = status.get("waiting") == 0 and status["next"] == self.house.events(status["outbox"]) + 1
+            return status if is_so and status["boot"] != other_than else None
 
         return self.until("the terminal to say that nothing waits", ready)
 
@@ -105,6 +106,12 @@ class Story:
         with self.told.step("The machine boots") as saw:
             self.guest.boot()
             saw(self.guest.run(". /etc/os-release; echo \"$PRETTY_NAME, Linux $(uname -rm), $(systemctl --version | head -n 1)\"").strip())
+
+    def has_a_storage_key(self) -> None:
+        with self.told.step("The technician makes a storage key") as saw:
+            for words in (("mkdir", "credstore.encrypted"), ("systemd-creds", "encrypt")):
+                self.guest.run(documented(TECHNICIAN, *words))
+            saw("by the lines of docs/technician.md")
 
     def is_claimed(self) -> None:
         with self.told.step("The technician claims the terminal") as saw:
@@ -123,6 +130,10 @@ class Story:
                 raise Failed(str(problem).replace(words, "(the words)")) from None
             self.guest.run("systemctl stop limen-way.socket limen-way.service", check=False)
             saw("by the line of docs/technician.md, words on standard input")
+            clear = self.guest.run("find /var/lib/private/limen-terminal/identity -name '*.key' -size -33c")
+            if clear:
+                raise Failed(f"keys lie in the clear: {clear.split()}")
+            saw("the keys on the disk are sealed")
             saw(next(row for row in said.splitlines() if row.startswith("claimed:")))
 
     def serves(self) -> None:
@@ -215,6 +226,7 @@ class Story:
         with self.told.step("The machine dies in mid-write") as saw:
             self.guest.run(f"systemctl stop {UNIT}", PATIENCE)
             since, held = self.journal.mark(), self.house.events()
+            before = len(checker.seen(self.guest.journal).replayed)
             claim = shlex.split(documented(TECHNICIAN, "systemd-run", " claim "))
             # The same user, folder and key as the service's: whatever the claim was given by systemd.
             given = [f"{a} {shlex.quote(b)}" for a, b in zip(claim, claim[1:]) if a == "-p"]
@@ -226,24 +238,24 @@ class Story:
             def enough():
                 if self.journal.find("limen-replay.service: Failed", since):
                     raise Failed("the replay failed; the terminal's journal says why")
-                replayed = len(checker.seen(self.guest.journal).replayed)
+                replayed = len(checker.seen(self.guest.journal).replayed) - before
                 return replayed >= BEFORE_THE_KILL and self.house.events() > held + IN_THE_CLOUD and replayed
 
             replayed = self.until("the replay to be well under way", enough)
             self.guest.kill()
             if self.journal.find("replay: done", since):
                 raise Failed("the replay was through before the machine died; let it write more")
-            onlooker = checker.seen(self.guest.journal)
+            last = len(checker.seen(self.guest.journal).replayed) - before
             saw("a replayed signed log stands in for faces: badges of both people, no frames")
-            saw(f"SIGKILL to the machine after {replayed} lines; {len(onlooker.replayed)} were seen, each of a punch on the disk")
+            saw(f"SIGKILL to the machine after {replayed} lines, {last} were seen in the end, each of a punch on the disk")
             saw(f"the cloud held {self.house.events() - held} of them")
 
     def boots_again(self) -> None:
         with self.told.step("It boots again with the same disk") as saw:
-            since = self.journal.mark()
+            since, boot = self.journal.mark(), self.house.status()["boot"]
             self.guest.boot()
             self.journal.hear("limen-daemon is ready", since)
-            status = self.all_acknowledged()
+            status = self.all_acknowledged(other_than=boot)
             saw(f"the service sent the rest: {status['next'] - 1} events, all acknowledged")
 
     def pays(self) -> dict[str, list[dict]]:
@@ -309,9 +321,10 @@ class Story:
                 raise Failed(f"the checker overlooks: {'; '.join(overlooked)}")
             saw(f"of {tried} damages to copies it overlooked none")
 
-    def play(self, folder: pathlib.Path) -> None:
-        """All of it."""
+    def play(self, folder: pathlib.Path, cuts: int) -> None:
+        """All of it, with so many power cuts."""
         self.boots()
+        self.has_a_storage_key()
         self.is_claimed()
         self.serves()
         self.knows_people()
@@ -321,8 +334,9 @@ class Story:
         self.line_is_cut()
         self.is_killed()
         self.hangs()
-        self.dies_in_mid_write()
-        self.boots_again()
+        for _ in range(cuts):
+            self.dies_in_mid_write()
+            self.boots_again()
         hours = self.pays()
         self.demo_runs()
         self.powers_off()
@@ -331,6 +345,7 @@ class Story:
     def play_briefly(self, folder: pathlib.Path) -> None:
         """For a processor that is emulated more slowly: boot, claim, camera, one punch."""
         self.boots()
+        self.has_a_storage_key()
         self.is_claimed()
         self.serves()
         self.knows_people()
@@ -346,6 +361,7 @@ def main() -> int:
     parser.add_argument("--bin", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--daemon", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="keep the folder of disks, databases and logs")
+    parser.add_argument("--cuts", type=int, default=1, help="how many power cuts, 1 unless told")
     parser.add_argument("arch", nargs="?", default="x86_64", choices=("x86_64", "aarch64"))
     arguments = parser.parse_args()
 
@@ -371,7 +387,7 @@ def main() -> int:
             guest = Guest(machine, folder / "payload", folder / "guest")
             tidying.callback(guest.kill)
             story = Story(house, guest, told)
-            story.play(folder) if arguments.arch == "x86_64" else story.play_briefly(folder)
+            story.play(folder, arguments.cuts) if arguments.arch == "x86_64" else story.play_briefly(folder)
             print("The story is true.", flush=True)
         except Ended:
             say("\nEnding.")
