@@ -42,6 +42,9 @@ MACHINE_ID = "11ae11ae11ae41ae81ae11ae11ae11ae"
 # Room for what a run writes to its own copy of the root disk.
 ROOT_MB = 768
 
+# An image that was not used for so long is thrown away.
+KEPT_S = 7 * 24 * 3600
+
 
 @dataclasses.dataclass(frozen=True)
 class Arch:
@@ -135,10 +138,13 @@ def image(arch: str) -> Image:
             with tempfile.TemporaryDirectory(prefix=f"building-{arch}-", dir=folder) as work:
                 made = _build(ARCHS[arch], pathlib.Path(work))
                 (made / "versions").write_text(made_of + "\n")
-                for older in folder.glob(f"{arch}-*"):
-                    shutil.rmtree(older)
                 made.rename(folder / name)
             say(f"Built in {time.monotonic() - begin:.0f} s")
+        os.utime(folder / name)
+        # Two checkouts may take turns; what none of them has asked for lately goes.
+        for other in folder.glob(f"{arch}-*"):
+            if time.time() - other.stat().st_mtime > KEPT_S:
+                shutil.rmtree(other)
     return Image(arch, folder / name)
 
 
