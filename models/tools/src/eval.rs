@@ -20,18 +20,22 @@ use limen_face::{Calibration, Models};
 
 use crate::random::Random;
 use crate::statistics::Curve;
-use acquire::{Acquired, Camera, Picture, Take};
-use cache::Cache;
-use identification::Plan;
+use acquire::{Acquired, Camera, Picture};
 use report::{INTERVALS, Report};
+
+pub use acquire::Take;
+pub use cache::Cache;
+pub use groups::Groups;
+pub use identification::{Identification, OfGallery, Plan};
+pub use people::People;
+pub use verification::Verification;
 
 /// Arguments of `limen-face eval`.
 #[derive(Clone, clap::Args)]
 #[command(
-    after_help = "Embeddings are biometric data. They are kept between runs, readable by you alone, until \
-                        another build of this program removes them: below your cache folder, where --cache says, \
-                        or, with --no-cache, nowhere.\n\nTo decide whether the faces of other people may be used \
-                        for this is up to whoever runs it."
+    after_help = "Embeddings are biometric data. They are kept between runs, readable by you alone, until another \
+                  build of this program removes them: below your cache folder, where --cache says, or, with \
+                  --no-cache, nowhere. Whether people's pictures may be used for this is for you to make sure of."
 )]
 pub struct Arguments {
     /// Compares pictures one to one: CSV with the columns path_a, path_b, same (1 or 0) and perhaps group.
@@ -79,7 +83,7 @@ pub struct Arguments {
     /// Prints one JSON object instead of tables.
     #[arg(long)]
     json: bool,
-    /// Writes the DET plot of the 1:1 comparisons as SVG.
+    /// Writes the DET plot of the comparisons as SVG.
     #[arg(long, value_name = "FILE")]
     det: Option<PathBuf>,
     /// Keeps the embeddings below this folder.
@@ -105,18 +109,15 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Runs the evaluation and prints it.
 pub fn run(models: &Path, arguments: &Arguments) -> anyhow::Result<()> {
-    let workshop = Workshop::open(models, arguments)?;
-    let (report, curves) = workshop.evaluate(arguments)?;
+    let place = arguments
+        .cache
+        .clone()
+        .or_else(Cache::place)
+        .filter(|_| !arguments.no_cache);
+    let workshop = Workshop::open(models, place.as_deref())?;
+    let (report, curves) = evaluate(&workshop, arguments)?;
     if let Some(path) = &arguments.det {
-        let lines: Vec<_> = curves
-            .iter()
-            .map(|(name, curve)| det::Line {
-                name: name.clone(),
-                curve,
-            })
-            .collect();
-        std::fs::write(path, det::draw("Face comparisons", &lines))
-            .with_context(|| format!("can't write {}", path.display()))?;
+        write_det(path, "Face comparisons", &curves)?;
     }
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -128,23 +129,70 @@ pub fn run(models: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a DET plot with a line for each curve.
+pub fn write_det(path: &Path, title: &str, curves: &[(String, Curve)]) -> anyhow::Result<()> {
+    let lines = curves.iter().map(|(name, curve)| det::Line {
+        name: name.clone(),
+        curve,
+    });
+    let lines: Vec<_> = lines.collect();
+    std::fs::write(path, det::draw(title, &lines))
+        .with_context(|| format!("can't write {}", path.display()))
+}
+
+fn evaluate(
+    workshop: &Workshop,
+    arguments: &Arguments,
+) -> anyhow::Result<(Report, Vec<(String, Curve)>)> {
+    let mut curves = Vec::new();
+    let mut report = Report {
+        tool: format!("limen-face {}", env!("CARGO_PKG_VERSION")),
+        embedding: workshop.models.embedding_id().to_owned(),
+        take: arguments.take,
+        intervals: INTERVALS,
+        verification: None,
+        identification: None,
+    };
+    if let (Some(list), Some(root)) = (&arguments.pairs, &arguments.root) {
+        let (verification, found) = workshop.verify(list, root, arguments.take)?;
+        report.verification = Some(verification);
+        curves.extend(found);
+    }
+    if !arguments.identify.is_empty() {
+        let people = People::read(&arguments.identify, arguments.groups.as_deref())?;
+        let plan = Plan {
+            enrol: arguments.enrol,
+            frames: arguments.frames,
+            galleries: arguments.gallery.clone(),
+            splits: arguments.splits,
+            seed: arguments.seed.unwrap_or_else(Random::seed),
+            fpir: arguments.fpir,
+            one_group: arguments.one_group,
+        };
+        let (identification, found) = workshop.identify(people, plan, arguments.take)?;
+        report.identification = Some(identification);
+        curves.extend(found);
+    }
+    Ok((report, curves))
+}
+
 /// What evaluations share.
-struct Workshop {
-    models: Models,
+pub struct Workshop {
+    /// The models.
+    pub models: Models,
     calibration: Calibration,
     cache: Option<Cache>,
 }
 
 impl Workshop {
-    fn open(folder: &Path, arguments: &Arguments) -> anyhow::Result<Self> {
+    /// Loads the models, and opens the cache below a folder where one is named.
+    ///
+    /// # Errors
+    /// When a file is missing or not what it should be.
+    pub fn open(folder: &Path, cache: Option<&Path>) -> anyhow::Result<Self> {
         let models = Models::load(folder).context("can't load the models")?;
-        let place = arguments
-            .cache
-            .clone()
-            .or_else(Cache::place)
-            .filter(|_| !arguments.no_cache);
-        let cache = place
-            .map(|place| Cache::open(&place, folder, &models))
+        let cache = cache
+            .map(|place| Cache::open(place, folder, &models))
             .transpose()?;
         Ok(Self {
             calibration: Calibration::load(folder).context("can't load the calibration")?,
@@ -153,41 +201,35 @@ impl Workshop {
         })
     }
 
-    /// The report, and the curves of 1:1 comparisons with their names.
-    fn evaluate(&self, arguments: &Arguments) -> anyhow::Result<(Report, Vec<(String, Curve)>)> {
-        let mut curves = Vec::new();
-        let mut report = Report {
-            tool: format!("limen-face {}", env!("CARGO_PKG_VERSION")),
-            embedding: self.models.embedding_id().to_owned(),
-            take: arguments.take,
-            intervals: INTERVALS,
-            verification: None,
-            identification: None,
-        };
-        if let (Some(list), Some(root)) = (&arguments.pairs, &arguments.root) {
-            let pairs = pairs::read(list, root)?;
-            let acquired = self.look(&pairs.pictures, arguments.take)?;
-            let (verification, found) = verification::run(&pairs, &acquired, &self.calibration)?;
-            report.verification = Some(verification);
-            let names = verification::SCALES.map(|scale| format!("{scale}, one picture and one"));
-            curves.extend(names.into_iter().zip(found));
-        }
-        if !arguments.identify.is_empty() {
-            let people = people::read(&arguments.identify, arguments.groups.as_deref())?;
-            let acquired = self.look(&people.pictures, arguments.take)?;
-            let plan = Plan {
-                enrol: arguments.enrol,
-                frames: arguments.frames,
-                galleries: arguments.gallery.clone(),
-                splits: arguments.splits,
-                seed: arguments.seed.unwrap_or_else(Random::seed),
-                fpir: arguments.fpir,
-                one_group: arguments.one_group,
-            };
-            let found = identification::run(people, &acquired, &self.calibration, plan)?;
-            report.identification = Some(found);
-        }
-        Ok((report, curves))
+    /// 1:1 over a list of pairs. The curves have names.
+    ///
+    /// # Errors
+    /// When the list is none, or no picture gives a face.
+    pub fn verify(
+        &self,
+        list: &Path,
+        root: &Path,
+        take: Take,
+    ) -> anyhow::Result<(Verification, Vec<(String, Curve)>)> {
+        let pairs = pairs::read(list, root)?;
+        let acquired = self.look(&pairs.pictures, take)?;
+        let (verification, curves) = verification::run(&pairs, &acquired, &self.calibration)?;
+        let names = verification::SCALES.map(|scale| format!("{scale}, one picture and one"));
+        Ok((verification, names.into_iter().zip(curves).collect()))
+    }
+
+    /// 1:N among people. The curves have names.
+    ///
+    /// # Errors
+    /// When there are too few people for the plan, or no picture gives a face.
+    pub fn identify(
+        &self,
+        people: People,
+        plan: Plan,
+        take: Take,
+    ) -> anyhow::Result<(Identification, Vec<(String, Curve)>)> {
+        let acquired = self.look(&people.pictures, take)?;
+        identification::run(people, &acquired, &self.calibration, plan)
     }
 
     fn look(&self, pictures: &[Picture], take: Take) -> anyhow::Result<Vec<Acquired>> {

@@ -9,6 +9,7 @@ mod bench;
 mod eval;
 mod frames;
 mod random;
+mod recognition;
 mod statistics;
 
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Measures how well faces are recognised, on pictures of your own: pairs of pictures, or folders of people.
     Eval(eval::Arguments),
+    /// Writes docs/recognition.md: accuracy on a collection of faces, and what each stage costs.
+    Report(recognition::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +42,6 @@ fn main() -> anyhow::Result<()> {
     match arguments.command {
         Command::Bench(bench) => bench::run(&arguments.models, &bench),
         Command::Eval(eval) => eval::run(&arguments.models, &eval),
+        Command::Report(report) => recognition::run(&arguments.models, &report),
     }
 }

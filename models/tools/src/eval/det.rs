@@ -63,8 +63,22 @@ impl Axis {
         (probit(rate.clamp(self.low, 0.5)) - low) / (probit(0.5) - low)
     }
 
-    fn ticks(&self) -> impl Iterator<Item = (f64, &'static str)> {
-        TICKS.into_iter().filter(|(rate, _)| *rate >= self.low)
+    /// Labels with at least this share of the axis between them, from the high end, which has the round numbers.
+    fn ticks(&self, apart: f64) -> Vec<(f64, &'static str)> {
+        let mut last = f64::INFINITY;
+        let mut kept = Vec::new();
+        for (rate, label) in TICKS
+            .into_iter()
+            .rev()
+            .filter(|(rate, _)| *rate >= self.low)
+        {
+            let place = self.place(rate);
+            if last - place >= apart {
+                last = place;
+                kept.push((rate, label));
+            }
+        }
+        kept
     }
 }
 
@@ -87,7 +101,7 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
     let y = |rate: f64| TOP + HEIGHT * (1.0 - up.place(rate));
 
     let mut svg = head(title);
-    for (rate, label) in across.ticks() {
+    for (rate, label) in across.ticks(44.0 / WIDTH) {
         let x = x(rate);
         push(
             &mut svg,
@@ -99,7 +113,7 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
             ),
         );
     }
-    for (rate, label) in up.ticks() {
+    for (rate, label) in up.ticks(16.0 / HEIGHT) {
         let y = y(rate);
         push(
             &mut svg,
@@ -131,7 +145,7 @@ pub fn draw(title: &str, lines: &[Line]) -> String {
         let at = TOP + 20.0 + 20.0 * place as f64;
         let name = escaped(&line.name);
         let nothing = if points.is_empty() {
-            " (too few to draw)"
+            " (nothing to draw)"
         } else {
             ""
         };
@@ -260,6 +274,6 @@ mod tests {
                 curve: &none,
             }],
         );
-        assert!(svg.contains("too few to draw") && svg.contains("points=\"\""));
+        assert!(svg.contains("nothing to draw") && svg.contains("points=\"\""));
     }
 }

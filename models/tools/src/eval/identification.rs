@@ -1,10 +1,12 @@
 //! 1:N: who is it, or is it nobody of the gallery? The shipped policy on visits of people who are enrolled and of
 //! strangers, in galleries drawn by chance.
 
+mod counts;
 mod draw;
 
 use anyhow::{Context, bail};
-use limen_face::{Calibration, Decision, Embedding, Gallery, Probe, Template};
+use limen_face::policy::compare;
+use limen_face::{Calibration, Embedding, Gallery, Probe, Template};
 use serde::Serialize;
 
 use super::acquire::{Acquired, Acquisition};
@@ -12,9 +14,11 @@ use super::groups::{Groups, OfGroup};
 use super::people::People;
 use super::progress::Progress;
 use crate::random::Random;
-use crate::statistics::{Rate, Tally};
+use crate::statistics::Curve;
 
-use draw::Draw;
+pub use counts::{Compared, OfGallery};
+use counts::{Comparisons, Counts};
+use draw::{Draw, Split};
 
 /// How galleries are drawn.
 #[derive(Debug, Clone, Serialize)]
@@ -45,7 +49,7 @@ pub struct Identification {
     pub acquisition: Acquisition,
     /// People with enough pictures to be enrolled, and those of them for whom too few gave a face.
     pub enrolment: FailureToEnrol,
-    /// People who can be strangers.
+    /// People with a picture that gave a face.
     pub people: usize,
     /// By size of the gallery, and by group where galleries are of one group.
     pub galleries: Vec<OfGallery>,
@@ -62,32 +66,7 @@ pub struct FailureToEnrol {
     pub failure_to_enrol_rate: f64,
 }
 
-/// What galleries of one size showed.
-#[derive(Serialize)]
-pub struct OfGallery {
-    /// People enrolled.
-    pub gallery: usize,
-    /// The group that gallery and strangers are of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// False positive identification rate: visits of strangers that were taken for somebody.
-    pub fpir: Rate,
-    /// False negative identification rate: visits of people enrolled that did not give their name.
-    pub fnir: Rate,
-    /// Of these, the visits that gave another's name.
-    pub misidentified: Rate,
-    /// Visits of people enrolled that were left undecided between two.
-    pub ambiguous: u64,
-    /// Visits of people enrolled that nobody was known in.
-    pub unknown: u64,
-    /// Visits of strangers that were left undecided between two; no false positives.
-    pub strangers_ambiguous: u64,
-    /// The same by group, where a list says groups.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Groups>,
-}
-
-/// Draws the galleries and identifies everybody in them.
+/// Draws the galleries and identifies everybody in them. The curves are for a plot, each with a name.
 ///
 /// # Errors
 /// When there are too few people for the plan.
@@ -96,7 +75,7 @@ pub fn run(
     acquired: &[Acquired],
     calibration: &Calibration,
     plan: Plan,
-) -> anyhow::Result<Identification> {
+) -> anyhow::Result<(Identification, Vec<(String, Curve)>)> {
     let acquisition = Acquisition::of(acquired);
     let enrollable = |people: &People| {
         people
@@ -120,7 +99,7 @@ pub fn run(
     } else {
         vec![None]
     };
-    let mut galleries = Vec::new();
+    let (mut galleries, mut curves) = (Vec::new(), Vec::new());
     for group in among {
         let draw = Draw::new(&people, &plan, group);
         for gallery in draw.sizes(&plan.galleries) {
@@ -137,23 +116,26 @@ pub fn run(
                 calibration,
                 plan: &plan,
             };
-            galleries.push(test.splits(&draw, gallery)?);
+            let (found, curve) = test.splits(&draw, gallery)?;
+            let name = format!(
+                "{} + {} pictures, {gallery} enrolled",
+                plan.enrol, plan.frames
+            );
+            curves.push((name, curve));
+            galleries.push(found);
         }
     }
     if galleries.is_empty() {
         bail!("no group has people enough for a gallery and a stranger");
     }
-    Ok(Identification {
+    let identification = Identification {
         acquisition,
         enrolment,
-        people: people
-            .people
-            .iter()
-            .filter(|one| one.pictures.len() >= plan.frames)
-            .count(),
+        people: people.people.len(),
         galleries,
         plan,
-    })
+    };
+    Ok((identification, curves))
 }
 
 struct Test<'a> {
@@ -163,70 +145,52 @@ struct Test<'a> {
     plan: &'a Plan,
 }
 
-/// What is counted over the splits of one gallery size.
-#[derive(Default, Clone)]
-struct Counts {
-    false_positives: Tally,
-    false_negatives: Tally,
-    misidentified: Tally,
-    ambiguous: u64,
-    unknown: u64,
-    strangers_ambiguous: u64,
-}
-
 impl Test<'_> {
-    fn splits(&self, draw: &Draw, size: usize) -> anyhow::Result<OfGallery> {
+    fn splits(&self, draw: &Draw, size: usize) -> anyhow::Result<(OfGallery, Curve)> {
         let mut random = Random::new(self.plan.seed);
         let mut progress = Progress::new("galleries", self.plan.splits);
         let mut all = Counts::default();
         let mut by_group = vec![Counts::default(); self.people.groups.len()];
+        let mut comparisons = Comparisons::default();
         for _ in 0..self.plan.splits {
             let split = draw.split(size, &mut random);
-            let templates = split.enrolled.iter().map(|one| {
-                let template = Template::from_photos(&self.faces(&one.photos)?)?;
-                anyhow::Ok((one.person, template))
-            });
-            let gallery = Gallery::new(
-                templates.collect::<anyhow::Result<_>>()?,
-                self.calibration.clone(),
-            );
+            let gallery = self.gallery(&split)?;
             for visit in &split.visits {
                 let probe = Probe::from_frames(&self.faces(&visit.pictures)?)?;
                 let decision = gallery.identify(&probe, self.plan.fpir);
-                all.add(visit.person, visit.is_enrolled, decision);
+                all.add(visit, decision);
                 let group = self.people.people[visit.person].group;
                 if let Some(counts) = group.and_then(|group| by_group.get_mut(group)) {
-                    counts.add(visit.person, visit.is_enrolled, decision);
+                    counts.add(visit, decision);
                 }
+                comparisons.add(visit.person, &compare(&gallery, &probe, self.plan.fpir));
             }
             progress.step();
         }
-        let groups = self
-            .people
-            .groups
-            .iter()
-            .zip(&by_group)
-            .map(|(name, counts)| OfGroup {
-                name: name.clone(),
-                false_positives: counts.false_positives.rate(),
-                false_negatives: counts.false_negatives.rate(),
-            });
-        let groups = if draw.group.is_none() {
-            Groups::of(groups.collect())
-        } else {
-            None
-        };
-        Ok(OfGallery {
+        let groups = self.people.groups.iter().zip(&by_group);
+        let groups = groups.map(|(name, counts)| OfGroup {
+            name: name.clone(),
+            false_positives: counts.false_positives.rate(),
+            false_negatives: counts.false_negatives.rate(),
+        });
+        let found = OfGallery {
             gallery: size,
             group: draw.group.map(|group| self.people.groups[group].clone()),
-            fpir: all.false_positives.rate(),
-            fnir: all.false_negatives.rate(),
-            misidentified: all.misidentified.rate(),
-            ambiguous: all.ambiguous,
-            unknown: all.unknown,
-            strangers_ambiguous: all.strangers_ambiguous,
-            groups,
-        })
+            identified: all.rates(),
+            comparisons: comparisons.rates(),
+            // Of one group there is nothing to compare with.
+            groups: Groups::of(groups.collect()).filter(|_| draw.group.is_none()),
+        };
+        Ok((found, comparisons.on_policy_scale))
+    }
+
+    fn gallery(&self, split: &Split) -> anyhow::Result<Gallery<usize>> {
+        let templates = split.enrolled.iter().map(|one| {
+            let template = Template::from_photos(&self.faces(&one.photos)?)?;
+            anyhow::Ok((one.person, template))
+        });
+        let templates = templates.collect::<anyhow::Result<_>>()?;
+        Ok(Gallery::new(templates, self.calibration.clone()))
     }
 
     fn faces(&self, pictures: &[usize]) -> anyhow::Result<Vec<Embedding>> {
@@ -236,25 +200,5 @@ impl Test<'_> {
                 .context("a picture without a face was drawn")
         };
         pictures.iter().map(face).collect()
-    }
-}
-
-impl Counts {
-    fn add(&mut self, person: usize, is_enrolled: bool, decision: Decision<usize>) {
-        let named = match decision {
-            Decision::Match { id, .. } => Some(id),
-            _ => None,
-        };
-        let is_ambiguous = u64::from(matches!(decision, Decision::Ambiguous));
-        if is_enrolled {
-            self.false_negatives.add(person, named != Some(person));
-            self.misidentified
-                .add(person, named.is_some_and(|id| id != person));
-            self.ambiguous += is_ambiguous;
-            self.unknown += u64::from(matches!(decision, Decision::Unknown));
-        } else {
-            self.false_positives.add(person, named.is_some());
-            self.strangers_ambiguous += is_ambiguous;
-        }
     }
 }

@@ -30,59 +30,59 @@ pub struct People {
     pub groups: Vec<String>,
 }
 
-/// Reads folders that have a folder for each person, and the groups of people where a list says them.
-///
-/// # Errors
-/// When a folder or the list can't be read, or two folders have somebody of the same name.
-pub fn read(folders: &[PathBuf], groups: Option<&Path>) -> anyhow::Result<People> {
-    let group_of = groups.map(read_groups).transpose()?.unwrap_or_default();
-    let mut names: Vec<String> = group_of.values().cloned().collect();
-    names.sort();
-    names.dedup();
-    let (mut people, mut pictures) = (Vec::<Person>::new(), Vec::new());
-    for folder in folders {
-        for path in subfolders(folder)? {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if people.iter().any(|person| person.name == name) {
-                bail!(
-                    "{}: somebody of this name lies in another folder too",
-                    path.display()
-                );
-            }
-            let files = pictures_of(&path)?;
-            if files.is_empty() {
-                continue;
-            }
-            let first = pictures.len();
-            pictures.extend(files.into_iter().map(|path| Picture {
-                path,
-                asked_by: String::new(),
-            }));
-            let group = group_of
-                .get(&name)
-                .and_then(|group| names.iter().position(|one| one == group));
-            people.push(Person {
-                name,
-                group,
-                pictures: (first..pictures.len()).collect(),
-            });
-        }
-    }
-    if people.is_empty() {
-        bail!("no person: --identify wants a folder with a folder of pictures for each person");
-    }
-    Ok(People {
-        people,
-        pictures,
-        groups: names,
-    })
-}
-
 impl People {
+    /// Reads folders that have a folder for each person, and the groups of people where a list says them.
+    ///
+    /// # Errors
+    /// When a folder or the list can't be read, or two folders have somebody of the same name.
+    pub fn read(folders: &[PathBuf], groups: Option<&Path>) -> anyhow::Result<Self> {
+        let group_of = groups.map(read_groups).transpose()?.unwrap_or_default();
+        let mut names: Vec<String> = group_of.values().cloned().collect();
+        names.sort();
+        names.dedup();
+        let (mut people, mut pictures) = (Vec::<Person>::new(), Vec::new());
+        for folder in folders {
+            for path in subfolders(folder)? {
+                let name = path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                if people.iter().any(|person| person.name == name) {
+                    bail!(
+                        "{}: somebody of this name lies in another folder too",
+                        path.display()
+                    );
+                }
+                let files = pictures_of(&path)?;
+                if files.is_empty() {
+                    continue;
+                }
+                let first = pictures.len();
+                pictures.extend(files.into_iter().map(|path| Picture {
+                    path,
+                    asked_by: String::new(),
+                }));
+                let group = group_of
+                    .get(&name)
+                    .and_then(|group| names.iter().position(|one| one == group));
+                people.push(Person {
+                    name,
+                    group,
+                    pictures: (first..pictures.len()).collect(),
+                });
+            }
+        }
+        if people.is_empty() {
+            bail!("no person: --identify wants a folder with a folder of pictures for each person");
+        }
+        Ok(Self {
+            people,
+            pictures,
+            groups: names,
+        })
+    }
+
     /// Leaves out the pictures that gave nothing, and people without any.
     pub fn keep_acquired(&mut self, acquired: &[Acquired]) {
         for person in &mut self.people {
@@ -177,7 +177,7 @@ mod tests {
         ]);
         let list = folder.path().join("groups.csv");
         fs::write(&list, "who,where\na,North\nelse,South\n").unwrap();
-        let read = read(&[folder.path().to_owned()], Some(&list)).unwrap();
+        let read = People::read(&[folder.path().to_owned()], Some(&list)).unwrap();
         let seen: Vec<_> = read
             .people
             .iter()
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_double_is_said() {
         let error = |folders: &[PathBuf], list: Option<&Path>| {
-            format!("{:#}", read(folders, list).err().unwrap())
+            format!("{:#}", People::read(folders, list).err().unwrap())
         };
         let empty = collection(&[]);
         assert!(error(&[empty.path().to_owned()], None).starts_with("no person"));

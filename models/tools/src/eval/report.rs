@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::acquire::{Acquisition, Take};
 use super::groups::Groups;
-use super::identification::Identification;
+use super::identification::{Compared, Identification};
 use super::verification::Verification;
 use crate::statistics::{Rate, TarAt};
 
@@ -92,9 +92,7 @@ impl fmt::Display for Verification {
             "TAR at a fixed FMR", "FMR", "tolerance", "TAR"
         )?;
         for on in &self.scales {
-            for at in &on.tar {
-                writeln!(f, "{:<30}{}", on.scale, TarLine(at))?;
-            }
+            TarLines(on.scale, &on.tar).fmt(f)?;
         }
         // The seed's way and the shipped one; the JSON has all.
         let (first, last) = (
@@ -111,26 +109,27 @@ impl fmt::Display for Verification {
     }
 }
 
-struct TarLine<'a>(&'a TarAt);
+/// The rates that are shown, a line each after the scale's name, and one line for those that are not.
+struct TarLines<'a>(&'a str, &'a [TarAt]);
 
-impl fmt::Display for TarLine<'_> {
+impl fmt::Display for TarLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TarAt {
-            fmr,
-            tolerance,
-            tar,
-            not_shown_by_pairs,
-        } = self.0;
-        write!(f, "{:>10}", format!("{fmr:e}"))?;
-        match (tolerance, tar, not_shown_by_pairs) {
-            (Some(tolerance), Some(tar), _) => {
-                write!(f, "{tolerance:>11.4}{:>38}", tar.to_string())
+        let Self(scale, all) = self;
+        for at in *all {
+            let fmr = format!("{:e}", at.fmr);
+            if let (Some(tolerance), Some(tar)) = (at.tolerance, &at.tar) {
+                writeln!(
+                    f,
+                    "{scale:<30}{fmr:>10}{tolerance:>11.4}{:>38}",
+                    tar.to_string()
+                )?;
+            } else {
+                let pairs = at.not_shown_by_pairs.unwrap_or_default();
+                let why = format!("and less: not shown by {pairs} pairs of people");
+                return writeln!(f, "{scale:<30}{fmr:>10}{why:>49}");
             }
-            (_, _, Some(pairs)) => {
-                write!(f, "{:>49}", format!("not shown by {pairs} pairs of people"))
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -165,35 +164,56 @@ impl fmt::Display for Identification {
         )?;
         writeln!(
             f,
-            "\n{:<24}{:>38}{:>38}{:>38}{:>11}{:>9}",
+            "\n{:<24}{:>38}{:>38}{:>38}{:>11}{:>9}{:>7}",
             "enrolled",
             "FPIR (strangers)",
             "FNIR",
             "of these another's name",
             "ambiguous",
-            "unknown"
+            "unknown",
+            "twins"
         )?;
         for of in &self.galleries {
-            let group = of
-                .group
-                .as_deref()
-                .map_or(String::new(), |group| format!(" {group}"));
+            let found = &of.identified;
+            let rates = [&found.fpir, &found.fnir, &found.misidentified].map(Rate::to_string);
+            let [fpir, fnir, misidentified] = rates;
+            let [ambiguous, unknown, twins] = [found.ambiguous, found.unknown, found.twins];
+            let who = of.group.as_ref().map_or(of.gallery.to_string(), |group| {
+                format!("{} {group}", of.gallery)
+            });
             writeln!(
                 f,
-                "{:<24}{:>38}{:>38}{:>38}{:>11}{:>9}",
-                format!("{}{group}", of.gallery),
-                of.fpir.to_string(),
-                of.fnir.to_string(),
-                of.misidentified.to_string(),
-                of.ambiguous,
-                of.unknown
+                "{who:<24}{fpir:>38}{fnir:>38}{misidentified:>38}{ambiguous:>11}{unknown:>9}{twins:>7}"
             )?;
         }
         for of in &self.galleries {
+            write!(f, "\n{} enrolled\n{}", of.gallery, of.comparisons)?;
             if let Some(groups) = &of.groups {
-                writeln!(f, "\n{} enrolled", of.gallery)?;
                 GroupTable(groups, "FPIR of its strangers", "FNIR").fmt(f)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  {} genuine and {} impostor comparisons ({} pairs of people), decided on {}: FMR {}, FNMR {}",
+            self.genuine,
+            self.impostors,
+            self.pairs_of_people,
+            self.scales.join(" or "),
+            self.fmr,
+            self.fnmr
+        )?;
+        let scales = [
+            ("  distance at unit length", &self.tar_of_distance),
+            ("  policy, from its tolerance", &self.tar_of_policy),
+        ];
+        for (scale, tar) in scales {
+            TarLines(scale, tar).fmt(f)?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! 1:1: is it the person whom it claims to be? One picture against one picture.
 
-use limen_face::{Calibration, Embedding, Probe, Template, TemplateError, verify};
+use limen_face::{
+    Calibration, Embedding, Probe, Template, TemplateError, verification_tolerance, verify,
+};
 use serde::Serialize;
 
 use super::acquire::{Acquired, Acquisition};
@@ -10,8 +12,6 @@ use crate::statistics::{Curve, RATES, Rate, Tally, TarAt};
 
 /// The plain distance's tolerances that are shipped as settings: for logging in, and for an uploaded check-in.
 const PLAIN_TOLERANCES: [f32; 2] = [0.6, 0.65];
-/// FMR of the tolerance at unit length.
-const UNIT_FMR: f64 = 1e-4;
 
 /// What the pairs showed.
 #[derive(Serialize)]
@@ -122,7 +122,7 @@ pub fn run(
             }
         }
     }
-    let unit = calibration.tolerance(1, 1, UNIT_FMR, usize::MAX);
+    let unit = verification_tolerance(calibration, 1, 1);
     let plain = PLAIN_TOLERANCES.map(Rule::Plain);
     let shipped = PLAIN_TOLERANCES.map(Rule::Shipped);
     let rules = plain.into_iter().chain([Rule::Unit(unit)]).chain(shipped);

@@ -10,7 +10,7 @@ pub struct Draw {
     pub group: Option<usize>,
     enrol: usize,
     frames: usize,
-    /// Person and pictures, all with enough for a visit.
+    /// Person and pictures, at least one each.
     people: Vec<(usize, Vec<usize>)>,
 }
 
@@ -32,11 +32,10 @@ pub struct Visit {
 }
 
 impl Draw {
-    /// Everybody, or those of one group, with enough pictures to come at least once.
+    /// Everybody, or those of one group.
     pub fn new(people: &People, plan: &Plan, group: Option<usize>) -> Self {
-        let wanted = people.people.iter().enumerate().filter(|(_, person)| {
-            person.pictures.len() >= plan.frames && (group.is_none() || person.group == group)
-        });
+        let everybody = people.people.iter().enumerate();
+        let wanted = everybody.filter(|(_, person)| group.is_none() || person.group == group);
         Self {
             group,
             enrol: plan.enrol,
@@ -48,7 +47,7 @@ impl Draw {
     }
 
     fn can_enrol(&self, pictures: &[usize]) -> bool {
-        pictures.len() >= self.enrol + self.frames
+        pictures.len() >= self.enrol
     }
 
     fn enrollable(&self) -> usize {
@@ -73,7 +72,7 @@ impl Draw {
         if enrollable < gallery {
             return Err(format!(
                 "a gallery of {gallery} wants as many people with {} pictures that give a face, and there are {enrollable}",
-                self.enrol + self.frames
+                self.enrol
             ));
         }
         if self.people.len() <= gallery {
@@ -85,7 +84,7 @@ impl Draw {
     }
 
     /// A gallery by chance: who is in it, which of their pictures are enrolled, and the visits of everybody with
-    /// the others. Those who are not in it are the strangers.
+    /// the others, as far as they go. Those who are not in it are the strangers.
     pub fn split(&self, gallery: usize, random: &mut Random) -> Split {
         let mut people = self.people.clone();
         random.shuffle(&mut people);
@@ -99,7 +98,13 @@ impl Draw {
                 let photos = pictures.drain(..self.enrol).collect();
                 enrolled.push(Enrolled { person, photos });
             }
-            visits.extend(pictures.chunks_exact(self.frames).map(|pictures| Visit {
+            // A stranger with fewer pictures comes with what there is; the policy knows how many frames it saw.
+            let frames = if is_enrolled {
+                self.frames
+            } else {
+                self.frames.min(pictures.len())
+            };
+            visits.extend(pictures.chunks_exact(frames).map(|pictures| Visit {
                 person,
                 is_enrolled,
                 pictures: pictures.to_vec(),
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn who_is_enrolled_comes_with_other_pictures_and_everybody_else_is_a_stranger() {
-        let draw = draw(&[5, 8, 2, 6, 4]);
+        let draw = draw(&[5, 8, 2, 6, 4, 1]);
         let mut random = Random::new(7);
         let mut ever_enrolled = BTreeSet::new();
         for _ in 0..50 {
@@ -144,17 +149,16 @@ mod tests {
             let enrolled: BTreeSet<usize> = split.enrolled.iter().map(|one| one.person).collect();
             for visit in &split.visits {
                 assert_eq!(visit.is_enrolled, enrolled.contains(&visit.person));
-                assert!(
-                    visit.pictures.len() == 2
-                        && visit.pictures.iter().all(|one| !photos.contains(one))
-                );
+                let wanted = if visit.person == 5 { 1 } else { 2 };
+                assert_eq!(visit.pictures.len(), wanted);
+                assert!(visit.pictures.iter().all(|one| !photos.contains(one)));
             }
             let visitors: BTreeSet<usize> = split.visits.iter().map(|visit| visit.person).collect();
-            assert_eq!(visitors.len(), 5);
+            assert!(visitors.len() >= 5, "{visitors:?}");
             ever_enrolled.extend(enrolled);
         }
-        // Two and four pictures are too few for three and two.
-        assert_eq!(ever_enrolled, BTreeSet::from([0, 1, 3]));
+        // One and two pictures are too few for three.
+        assert_eq!(ever_enrolled, BTreeSet::from([0, 1, 3, 4]));
     }
 
     #[test]
@@ -167,7 +171,7 @@ mod tests {
             "a gallery of 3 leaves nobody to be a stranger"
         );
         let why =
-            "a gallery of 4 wants as many people with 5 pictures that give a face, and there are 3";
+            "a gallery of 4 wants as many people with 3 pictures that give a face, and there are 3";
         assert_eq!(draw.check(4).unwrap_err(), why);
     }
 }
