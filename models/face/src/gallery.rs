@@ -1,7 +1,7 @@
 //! The people whom a terminal knows: templates, probes, and who is near whom.
 //!
 //! All comparisons are at unit length: each embedding is scaled to length 1, averaged with the others of its
-//! template or probe, and scaled again. What follows from a distance is decided by [`policy`](crate::policy).
+//! template or probe, and scaled again. What follows from a distance is decided by [`policy`].
 
 pub(crate) mod calibration;
 pub(crate) mod curve;
