@@ -19,6 +19,8 @@ use crate::statistics::{Rate, TarAt};
 const LIMITS: &str = "\
 - **It doesn't tell a face from a picture of one.** Presentation attack detection is not part of what was measured \
 here. Where a photo or a screen must not get in, ask for a second factor.
+- **Who looks much like somebody enrolled is sometimes let in**, as the FPIR says: not any stranger once in a \
+thousand visits, but a few strangers often.
 - **Identical twins, and some siblings, are one face to it.** The policy asks for a second factor where two people of \
 a gallery are too near to each other; it can't tell them apart.
 - **It is not equally good for everybody**, see \"By group\". The groups are coarse, from public biographies, and so \
@@ -137,18 +139,20 @@ fn one_of_many(page: &mut String, findings: &Findings) {
     );
     line!(
         page,
-        "| Photos + frames | Enrolled | FPIR (strangers) | FNIR | Named wrongly | Undecided | Second factor asked |\n|---|---|---|---|---|---|---|"
+        "| Photos + frames | Enrolled | FPIR (strangers) | Strangers let in | FNIR | Named wrongly | Undecided | Second factor asked |\n|---|---|---|---|---|---|---|---|"
     );
     for identification in &findings.mixed {
         for of in &identification.galleries {
             let found = &of.identified;
             line!(
                 page,
-                "| {} + {} | {} | {} | {} | {} | {} | {} |",
+                "| {} + {} | {} | {} | {} of {} | {} | {} | {} | {} |",
                 identification.plan.enrol,
                 identification.plan.frames,
                 of.gallery,
                 found.fpir,
+                found.fpir.people_counted,
+                found.fpir.people,
                 found.fnir,
                 found.misidentified,
                 found.ambiguous,
@@ -158,7 +162,7 @@ fn one_of_many(page: &mut String, findings: &Findings) {
     }
     line!(
         page,
-        "\nFNIR counts every visit of somebody enrolled that did not give their name: unknown, undecided, named wrongly. The comparisons behind these visits, at the policy's own tolerance and before it looks at who else is near:\n"
+        "\nFPIR counts visits: the same few strangers, who look like somebody, come again in every gallery. FNIR counts every visit of somebody enrolled that did not give their name: unknown, undecided, named wrongly. The comparisons behind these visits, at the policy's own tolerance and before it looks at who else is near:\n"
     );
     line!(
         page,

@@ -45,6 +45,8 @@ pub struct Rate {
     pub trials: u64,
     /// Different people behind the trials.
     pub people: usize,
+    /// Those of them in whose trials it happened.
+    pub people_counted: usize,
     /// Share of the trials; none where there were none.
     pub rate: Option<f64>,
     /// Lower end of the 95 % interval by person.
@@ -81,6 +83,7 @@ impl Tally {
     /// people have an error, each person counts as one trial, however often they were tried.
     pub fn rate(&self) -> Rate {
         let people = self.by_person.len();
+        let counted = self.by_person.values().filter(|one| one.errors > 0.0);
         let trials = self.effective_trials();
         let share = self.errors as f64 / self.trials.max(1) as f64;
         let (low, high) = clopper_pearson(share * trials, trials);
@@ -88,6 +91,7 @@ impl Tally {
             count: self.errors,
             trials: self.trials,
             people,
+            people_counted: counted.count(),
             rate: (self.trials > 0).then_some(share),
             low,
             high,
@@ -134,7 +138,10 @@ mod tests {
     #[test]
     fn without_an_error_only_people_count() {
         let rate = visits(30, 100, |_, _| false);
-        assert_eq!((rate.count, rate.trials, rate.people), (0, 3000, 30));
+        assert_eq!(
+            (rate.count, rate.trials, rate.people, rate.people_counted),
+            (0, 3000, 30, 0)
+        );
         assert_eq!(rate.rate, Some(0.0));
         assert_eq!((rate.low, rate.high), clopper_pearson(0.0, 30.0));
     }
@@ -193,5 +200,6 @@ mod tests {
         let none = visits(50, 1000, |_, _| false);
         let one = visits(50, 1000, |person, visit| person + visit == 0);
         assert!(one.high >= none.high, "{one:?}");
+        assert_eq!((one.count, one.people_counted), (1, 1));
     }
 }

@@ -33,7 +33,7 @@ pub fn write(page: &mut String, findings: &Findings) {
     line!(page, "\n## What each stage costs\n");
     line!(
         page,
-        "By the shapes of the models: a multiply-add is two FLOP; weights are float32; traffic is what all layers read and write when none is fused. Measured: CPU time of one thread on a 640×480 frame with one face, median, on the machine that wrote this page, whose core reaches {} GFLOP/s.\n",
+        "By the shapes of the models: a multiply-add is two FLOP; weights are float32; traffic is what all layers read and write when none is fused. Measured: CPU time of one thread on a 640×480 frame with one face, median, on the machine that wrote this page and did other work besides; its core reaches {} GFLOP/s.\n",
         findings.core_gflops
     );
     line!(
@@ -64,7 +64,7 @@ pub fn write(page: &mut String, findings: &Findings) {
     line!(page, "### On a Raspberry Pi (*derived*, not measured)\n");
     line!(
         page,
-        "Assumed: each network reaches the same share of the core's peak as here, and never reads faster than the memory gives. Peaks are clock × operations a cycle: Pi 4, Cortex-A72 at 1.5 GHz, 8 a cycle, 12 GFLOP/s, 3 GB/s; Pi 5, Cortex-A76 at 2.4 GHz, 16 a cycle, 38.4 GFLOP/s, 8 GB/s. A wide core is harder to keep busy than a narrow one, so the same share is a cautious guess for the arithmetic; small caches may still cost more.\n"
+        "Assumed: each network reaches the same share of the core's peak as here, and never reads faster than the memory gives. Peaks are clock × operations a cycle, the memory's pace a round guess: Pi 4, Cortex-A72 at 1.5 GHz, 8 a cycle, 12 GFLOP/s, 3 GB/s; Pi 5, Cortex-A76 at 2.4 GHz, 16 a cycle, 38.4 GFLOP/s, 8 GB/s. A wide core is harder to keep busy than a narrow one, so the same share is a cautious guess for the arithmetic; small caches may still cost more.\n"
     );
     line!(
         page,
