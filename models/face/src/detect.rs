@@ -54,14 +54,12 @@ impl Bounds {
     /// The box of the network for short range as the one for back cameras would have put it: constants measured
     /// over many faces.
     fn as_from_afar(&mut self) {
-        let (width, height) = (self.width(), self.height());
-        let narrower = 0.002 * width;
-        let shorter = 0.002 * height;
-        let higher = 0.0135 * height;
-        self.left += narrower;
-        self.right -= narrower;
-        self.top += shorter - higher;
-        self.bottom -= shorter + higher;
+        let (wider, taller) = (0.01 * self.width(), 0.01 * self.height());
+        let higher = 0.0135 * self.height();
+        self.left -= wider;
+        self.right += wider;
+        self.top -= taller + higher;
+        self.bottom += taller - higher;
     }
 
     /// The part that lies inside a picture of this size.

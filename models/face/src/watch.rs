@@ -2,7 +2,8 @@
 //! stands there little.
 //!
 //! - Nothing moved and nobody was there: nowhere.
-//! - One person was there: around the face, by the network for short range.
+//! - One person was there: around the face, by the network for short range; everywhere when something begins to
+//!   move, since the face may be one on a poster.
 //! - Otherwise everywhere: by the network for short range first; by the other too, unless a face is so near that
 //!   the first can't have missed anybody who matters beside it.
 //!
@@ -76,8 +77,9 @@ impl Watch {
         let goes_on = std::mem::replace(&mut self.moved, moved && known);
         let since = self.everywhere.map(|then| at.saturating_sub(then));
         let within = |span: Duration| since.is_some_and(|since| since < span);
+        let begins = moved && !goes_on && !within(FAR);
         match self.there {
-            There::One(face) if within(GLANCE) => Look::Around(Region::around(&face)),
+            There::One(face) if within(GLANCE) && !begins => Look::Around(Region::around(&face)),
             There::One(_) | There::Several => Look::Everywhere,
             There::Nobody if moved && goes_on && within(FAR) => Look::Near,
             There::Nobody if !moved && within(ROUND) => Look::Nowhere,
@@ -219,6 +221,19 @@ mod tests {
         assert_eq!(watch.next(&frame(90), at(0.1)), around);
         assert_eq!(watch.next(&frame(90), at(0.9)), around);
         assert_eq!(watch.next(&frame(90), at(1.0)), Look::Everywhere);
+    }
+
+    #[test]
+    fn whoever_comes_to_a_door_with_a_poster_is_seen_at_once() {
+        let mut watch = quiet();
+        watch.found(&[face(500.0, 60.0)], &frame(90));
+        assert!(matches!(watch.next(&frame(90), at(0.4)), Look::Around(_)));
+        assert_eq!(watch.next(&with_person(), at(0.5)), Look::Everywhere);
+        watch.everywhere = Some(at(0.5));
+        assert!(matches!(
+            watch.next(&with_person(), at(0.6)),
+            Look::Around(_)
+        ));
     }
 
     #[test]
