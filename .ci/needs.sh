@@ -30,7 +30,7 @@ chromium_path() {
   return 1
 }
 
-# Debian's packages that are missing for `build`, `demo`, `test`, `browser`, `vm`, `arm` or `tools`, one a line.
+# Debian's packages that are missing for `build`, `demo`, `test`, `browser`, `vm`, `arm`, `arm-run` or `tools`, one a line.
 missing_packages() {
   local what
   for what in "$@"; do
