@@ -142,14 +142,14 @@ class Story:
             # What the technician wrote outlives a power cut from now on.
             self.guest.run(f"systemctl enable --now {UNIT} && sync", PATIENCE)
             shown = self.shown("Type", "ActiveState", "WatchdogUSec", "DynamicUser", "MainPID")
-            if shown["Type"] != "notify" or shown["ActiveState"] != "active":
+            if [shown[name] for name in ("Type", "ActiveState", "DynamicUser")] != ["notify", "active", "yes"]:
                 raise Failed(f"the service is not as deploy/systemd has it: {shown}")
             kept = self.guest.run(f"cat /proc/{shown['MainPID']}/status; ps -o user= -p {shown['MainPID']}")
             kept = dict(row.split(":", 1) for row in kept.splitlines() if ":" in row) | {"user": kept.splitlines()[-1]}
             if int(kept["CapEff"], 16) or kept["NoNewPrivs"].strip() != "1" or kept["Seccomp"].strip() != "2":
                 raise Failed("the service has more rights than its unit says")
             saw(f"Type=notify, active, watchdog {shown['WatchdogUSec']}")
-            saw(f"user {kept['user']}, no capabilities, no new privileges, system calls filtered")
+            saw(f"a user of its own, {kept['user']}, no capabilities, no new privileges, system calls filtered")
 
     def knows_people(self) -> None:
         with self.told.step("The roster arrives") as saw:
