@@ -18,7 +18,7 @@ use limen_face::detect::NotOneFace;
 use limen_face::quality::{Bar, Quality};
 use limen_face::{
     Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
-    only_face,
+    Watch, only_face,
 };
 use limen_wire::event::{self, Direction, Method, Punch, Rejection};
 use uuid::Uuid;
@@ -105,6 +105,8 @@ pub fn run(eyes: Eyes, frames: &Latest<Captured>) {
 
 struct Vision {
     eyes: Eyes,
+    /// Where to look at all.
+    watch: Watch,
     bar: Bar,
     gate: Gate,
     visits: Visits,
@@ -119,6 +121,7 @@ impl Vision {
         let away = Duration::from_secs_f64(eyes.gate.away_s);
         let repunch = Duration::from_secs_f64(eyes.gate.repunch_s);
         Self {
+            watch: Watch::new(),
             bar: Bar {
                 face_width_px: eyes.gate.min_face_px as f32,
                 ..Bar::default()
@@ -142,7 +145,7 @@ impl Vision {
     }
 
     fn see(&mut self, frame: &Frame, at: Duration) -> Result<(), FaceError> {
-        let mut faces = self.eyes.models.detect(frame)?;
+        let mut faces = self.eyes.models.follow(frame, at, &mut self.watch)?;
         faces.retain(|face| face.bounds.width() >= self.bar.face_width_px);
         let looks: Vec<Look> = faces.iter().map(|face| Look::of(frame, face)).collect();
         let meant = only_face(&faces, frame);
