@@ -214,7 +214,7 @@ def check_hours(events: list[Event], hours: dict[str, list[dict]]) -> list[str]:
             both = list(zip(shown, expected))
             same = next((n for n, (one, other) in enumerate(both) if one != other), len(both))
             problems.append(
-                f"{person} is shown {len(shown)} sessions, the punches make {len(expected)}, of which {same} are the same"
+                f"{person} is shown {len(shown)} sessions, the punches make {len(expected)}: the same up to {same}"
             )
     return problems
 

@@ -63,7 +63,8 @@ DAMAGE = {
     "the cloud pays a punch less": lambda _, c: _run(
         c, "DELETE FROM facts WHERE kind = 'punch' AND seq = (SELECT max(seq) FROM facts WHERE kind = 'punch')"),
     "the cloud has something in quarantine": lambda _, c: _run(
-        c, "INSERT INTO quarantine SELECT tenant, terminal, outbox, hash, seq, compact, received, 'doubt' FROM events LIMIT 1"),
+        c,
+        "INSERT INTO quarantine SELECT tenant, terminal, outbox, hash, seq, compact, received, 'doubt' FROM events"),
     "the cloud's file has a bad page": lambda _, c: _overwrite(c),
 }
 

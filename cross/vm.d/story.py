@@ -8,15 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import checker
 from doubt import doubt
+from door import UNIT, Door
 from guest import Guest
 from house import ROOT, House
 from image import image
-from payload import AWAY_S, fill
-from programs import Ended, Failed, end_on_signals, ignore_signals, say, until
+from payload import fill
+from programs import Ended, Failed, end_on_signals, ignore_signals, say
 from told import PATIENCE, Journal, Told, documented
 
 # The host's loopback, as the guest reaches it.
@@ -26,86 +26,16 @@ TECHNICIAN = ROOT / "docs" / "technician.md"
 REPLAYED = 20_000
 # How many of them the host saw, and the cloud held, before the machine is killed: sending goes on meanwhile.
 BEFORE_THE_KILL, IN_THE_CLOUD = 500, 50
-UNIT = "limen-daemon"
 
 
-class Story:
-    """A house with a cloud, a machine at its door, and what has happened so far."""
-
-    def __init__(self, house: House, guest: Guest, told: Told):
-        self.house, self.guest, self.told = house, guest, told
-        self.journal = Journal(guest.journal, [house.program])
-        # Who was shown green, in order, and when the camera last showed whom.
-        self.greens: list[str] = []
-        self.last_shown: dict[str, float] = {}
-
-    def until(self, what: str, ready, patience: float = PATIENCE):
-        """Waits for something to be so, as long as the cloud runs."""
-        return until(what, ready, [self.house.program], patience)
-
-    # What can be asked of the guest.
-
-    def shown(self, *properties: str) -> dict[str, str]:
-        """What systemd says of the service."""
-        said = self.guest.run(f"systemctl show {UNIT} " + " ".join(f"-p {name}" for name in properties))
-        return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-
-    def pid(self) -> int:
-        """The service's process; 0 while there is none."""
-        return int(self.shown("MainPID")["MainPID"])
-
-    def await_service(self, other_than: int) -> int:
-        """Waits until the service is active in another process."""
-
-        def ready():
-            shown = self.shown("ActiveState", "MainPID")
-            pid = int(shown["MainPID"])
-            return pid if shown["ActiveState"] == "active" and pid not in (0, other_than) else None
-
-        return self.until("the service to be active again", ready)
-
-    def green(self, key: str, since: int) -> int:
-        """Waits for the green light of somebody; gives the punch's number."""
-        fields = self.journal.hear("punch accepted", since)
-        if fields["person"] != self.house.people[key]:
-            raise Failed(f"the light was green for {fields['person']}, not for {key}")
-        self.greens.append(key)
-        return fields["seq"]
-
-    def face(self, key: str, scene: str, layout: str) -> int:
-        """Somebody stands before the camera until the light is green, and goes."""
-        since = self.journal.mark()
-        gone = self.last_shown.get(key, -AWAY_S) + AWAY_S + 5
-        self.until("the visit before to have ended", lambda: time.monotonic() > gone, AWAY_S + 10)
-        self.guest.camera(scene, layout)
-        seq = self.green(key, since)
-        self.guest.camera("empty", layout)
-        self.last_shown[key] = time.monotonic()
-        return seq
-
-    def page_shows(self, key: str, is_in: bool, punches: int) -> None:
-        """Waits until the live page shows the person in or out after so many punches."""
-        self.until(
-            f"the live page to show {key} {'in' if is_in else 'out'} after {punches} punches",
-            lambda: len(self.house.punches(key)) == punches and self.house.is_in(key) == is_in,
-        )
-
-    def all_acknowledged(self, other_than: str = "") -> dict:
-        """Waits until the terminal itself, in another boot than this, says that the cloud has acknowledged all."""
-
-        def ready():
-            status = self.house.status()
-            is_so = status.get("waiting") == 0 and status["next"] == self.house.events(status["outbox"]) + 1
-            return status if is_so and status["boot"] != other_than else None
-
-        return self.until("the terminal to say that nothing waits", ready)
-
-    # The story.
+class Story(Door):
+    """Its steps, one after the other."""
 
     def boots(self) -> None:
         with self.told.step("The machine boots") as saw:
             self.guest.boot()
-            saw(self.guest.run(". /etc/os-release; echo \"$PRETTY_NAME, Linux $(uname -rm), $(systemctl --version | head -n 1)\"").strip())
+            saw(self.guest.run(". /etc/os-release; echo \"$PRETTY_NAME, Linux $(uname -rm)\"").strip())
+            saw(self.guest.run("systemctl --version | head -n 1").strip())
 
     def has_a_storage_key(self) -> None:
         with self.told.step("The technician makes a storage key") as saw:
@@ -144,12 +74,13 @@ class Story:
             shown = self.shown("Type", "ActiveState", "WatchdogUSec", "DynamicUser", "MainPID")
             if [shown[name] for name in ("Type", "ActiveState", "DynamicUser")] != ["notify", "active", "yes"]:
                 raise Failed(f"the service is not as deploy/systemd has it: {shown}")
-            kept = self.guest.run(f"cat /proc/{shown['MainPID']}/status; ps -o user= -p {shown['MainPID']}")
-            kept = dict(row.split(":", 1) for row in kept.splitlines() if ":" in row) | {"user": kept.splitlines()[-1]}
+            rows = self.guest.run(f"cat /proc/{shown['MainPID']}/status").splitlines()
+            kept = dict(row.split(":", 1) for row in rows)
             if int(kept["CapEff"], 16) or kept["NoNewPrivs"].strip() != "1" or kept["Seccomp"].strip() != "2":
                 raise Failed("the service has more rights than its unit says")
             saw(f"Type=notify, active, watchdog {shown['WatchdogUSec']}")
-            saw(f"a user of its own, {kept['user']}, no capabilities, no new privileges, system calls filtered")
+            user = kept["Uid"].split()[0]
+            saw(f"a user of its own, {user}, no capabilities, no new privileges, system calls filtered")
 
     def knows_people(self) -> None:
         with self.told.step("The roster arrives") as saw:
@@ -171,7 +102,8 @@ class Story:
                 "the cloud to hear of it",
                 lambda: (s := self.house.status()).get("camera") not in (None, "ok") and s,
             )
-            saw(f"the terminal's status in the cloud says camera {status['camera']}: {'; '.join(status.get('faults', []))}")
+            faults = "; ".join(status.get("faults", []))
+            saw(f"the terminal's status in the cloud says camera {status['camera']}: {faults}")
 
     def sees_joe(self) -> None:
         with self.told.step("It is given back in MJPG, with Joe") as saw:
@@ -218,7 +150,8 @@ class Story:
             self.journal.hear("Watchdog timeout", since)
             self.journal.hear("Failed with result 'watchdog'", since)
             other = self.await_service(pid)
-            saw(f"systemd's watchdog killed process {pid}; {other} is active, restarts {self.shown('NRestarts')['NRestarts']}")
+            restarts = self.shown("NRestarts")["NRestarts"]
+            saw(f"systemd's watchdog killed process {pid}; {other} is active, restarts {restarts}")
             self.until("a status of the new process", lambda: self.house.status().get("next", 0) > before["next"])
             saw("its status reached the cloud")
 
@@ -247,7 +180,7 @@ class Story:
                 raise Failed("the replay was through before the machine died; let it write more")
             last = len(checker.seen(self.guest.journal).replayed) - before
             saw("a replayed signed log stands in for faces: badges of both people, no frames")
-            saw(f"SIGKILL to the machine after {replayed} lines, {last} were seen in the end, each of a punch on the disk")
+            saw(f"SIGKILL to the machine after {replayed} lines; {last} were seen, each of a punch on the disk")
             saw(f"the cloud held {self.house.events() - held} of them")
 
     def boots_again(self) -> None:
@@ -273,7 +206,7 @@ class Story:
             # A cloud of its own there, and who is enrolled by the demo stands before the camera.
             self.guest.camera("barack", "YUYV")
             self.guest.run(
-                "systemd-run --quiet --unit=limen-demo --property=RemainAfterExit=yes --property=WorkingDirectory=/payload "
+                "systemd-run --quiet --unit=limen-demo -p RemainAfterExit=yes -p WorkingDirectory=/payload "
                 "python3 -B -u demo.d/play.py --bin /payload/bin --built --camera /dev/video0"
             )
 
@@ -281,16 +214,20 @@ class Story:
                 text = self.guest.run("journalctl --boot --unit=limen-demo --output=cat")
                 if "The demo failed" in text or "Failed with result" in text:
                     raise Failed(f"the demo in the guest failed:\n{text}")
-                return next((row.strip() for row in text.splitlines() if "Barack Obama: in, at Front door" in row), None)
+                is_in = "Barack Obama: in, at Front door"
+                return next((row.strip() for row in text.splitlines() if is_in in row), None)
 
-            saw(f'it says "{self.until("the demo to see Barack come in", said)}"')
+            # Three photographs and three frames, of which each takes seconds.
+            words = self.until("the demo to see Barack come in", said, 3 * PATIENCE)
+            saw(f'it says "{words}"')
             self.guest.run("systemctl kill --signal=INT --kill-whom=main limen-demo")
-            ended = self.until(
-                "the demo to end",
-                lambda: (r := self.guest.run("systemctl show limen-demo -p SubState -p ExecMainStatus")) and "exited" in r and r,
-            )
-            if "ExecMainStatus=0" not in ended:
-                raise Failed(f"after Ctrl-C the demo ended badly: {ended}")
+
+            def ended():
+                shown = self.shown("SubState", "ExecMainStatus", unit="limen-demo")
+                return shown["ExecMainStatus"] if shown["SubState"] in ("exited", "failed") else None
+
+            if self.until("the demo to end", ended) != "0":
+                raise Failed("after Ctrl-C the demo ended with another status than 0")
             saw("Ctrl-C ended it with status 0")
 
     def powers_off(self) -> None:
@@ -312,8 +249,9 @@ class Story:
                 problems += checker.check_hours(events, hours) if hours is not None else []
             if problems:
                 raise Failed("; ".join(problems))
-            saw(f"{len(events)} events, from 1 without a gap, the same at terminal and cloud byte for byte, the chain whole")
-            saw(f"{len(onlooker.greens)} green lights and {len(onlooker.replayed)} replayed lines seen, each there once")
+            saw(f"{len(events)} events, from 1 without a gap, the chain whole, the same bytes at terminal and cloud")
+            greens, replayed = len(onlooker.greens), len(onlooker.replayed)
+            saw(f"green lights seen: {greens}, replayed lines seen: {replayed}; each is there once")
             if hours is not None:
                 saw("every session is of exactly the punches' instants")
             tried, overlooked = doubt(terminal, self.house.database, onlooker)
