@@ -38,8 +38,6 @@ pub struct Gallery<Id> {
 /// Who is near to a template, its owner left out: how crowded the space is around it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cohort {
-    /// The nearest other person, where there is one.
-    pub(crate) nearest: Option<Near>,
     /// Distance of the second nearest other person.
     pub(crate) second: Option<f32>,
     /// Of the distances of the [`COHORT`] nearest.
@@ -151,14 +149,18 @@ impl<Id: Copy + Eq> Gallery<Id> {
         self.shelf.nearest(&probe.unit().0, most, None)
     }
 
+    /// The people nearest to a template without its owner, the nearest first.
+    pub(crate) fn beside(&self, template: usize, most: usize) -> Vec<Near> {
+        let owner = Some(self.shelf.owner(template));
+        self.shelf
+            .nearest(self.shelf.template(template), most, owner)
+    }
+
     /// Who is near to a template.
     pub(crate) fn cohort(&self, template: usize) -> &Cohort {
         self.cohorts[template].get_or_init(|| {
-            let unit = self.shelf.template(template);
-            let owner = Some(self.shelf.owner(template));
-            let near = self.shelf.nearest(unit, COHORT, owner);
+            let near = self.beside(template, COHORT);
             Cohort {
-                nearest: near.first().copied(),
                 second: near.get(1).map(|near| near.distance),
                 spread: Spread::of(near.iter().map(|near| near.distance)),
             }

@@ -138,18 +138,20 @@ pub(crate) fn identify<Id: Copy + Eq>(
 }
 
 /// Whether the one whom a probe is nearest to would be taken for the person nearest to them, if their template were
-/// the probe.
+/// the probe. On the same scale as everybody: where a whole gallery resembles each other, the plain tolerance would
+/// call a quarter of them twins.
 fn is_twin<Id: Copy + Eq>(gallery: &Gallery<Id>, one: Near, fpir: f64) -> bool {
-    let Some(other) = gallery.cohort(one.template).nearest else {
+    let near = gallery.beside(one.template, COHORT + 1);
+    let Some(&other) = near.first() else {
         return false;
     };
-    let tolerance = gallery.calibration().tolerance(
-        gallery.photos(other),
-        gallery.photos(one),
-        comparison_fmr(gallery, fpir),
-        gallery.len(),
-    );
-    other.distance <= tolerance
+    let found = Found {
+        gallery,
+        near: &near,
+        frames: gallery.photos(one),
+    };
+    let limit = found.limit(other, fpir);
+    found.effective(other, limit.scale) <= limit.most
 }
 
 /// The FMR of one comparison. What is no rate is the strictest there is.

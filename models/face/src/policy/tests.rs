@@ -119,6 +119,31 @@ fn who_has_a_twin_needs_a_second_factor() {
     assert_eq!(factor(2), None);
 }
 
+/// So many people around one face, the first two at `first` from it and the others at `others`.
+fn village(count: usize, first: f32, others: f32) -> Gallery<u32> {
+    let place = |n: usize| away(if n < 2 { first } else { others }, 1 + n);
+    gallery(&Vec::from_iter((0..count).map(|n| (n as u32, place(n)))))
+}
+
+#[test]
+fn two_of_a_village_are_no_twins_where_all_of_it_is_as_near() {
+    let factor = |gallery: &Gallery<u32>| {
+        let probe = Probe::from_frames(&vec![away(0.17, 1); 3]).unwrap();
+        match gallery.identify(&probe, 1e-3) {
+            Decision::Match {
+                id: 0,
+                second_factor,
+                ..
+            } => second_factor,
+            other => panic!("{other:?}"),
+        }
+    };
+    let apart = away(0.17, 1).distance(&away(0.17, 2));
+    assert!(apart < calibration().tolerance(3, 3, 1e-3 / 60.0, 60));
+    assert_eq!(factor(&village(60, 0.17, 0.9)), Some(SecondFactor::Twin));
+    assert_eq!(factor(&village(60, 0.17, 0.2)), None);
+}
+
 #[test]
 fn fewer_than_three_photos_are_provisional() {
     let factor = |photos| {
@@ -170,23 +195,27 @@ fn a_crowd_makes_it_stricter_and_one_look_alike_does_not() {
     assert_eq!(decide(&crowded), Decision::Unknown);
 }
 
-#[test]
-fn large_galleries_decide_single_frames_on_the_normalised_score() {
+/// So many people about 0.6 from axis 0, in all directions.
+fn around(count: u32) -> impl Iterator<Item = (u32, Embedding)> {
     let mut random = 5_u64;
-    let mut value = || {
+    let mut value = move || {
         // Knuth's MMIX generator: its high bits are random enough for this.
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (random >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
     };
-    let mut people = vec![(0, away(0.30, 1))];
-    // About 0.6 away in all directions.
-    people.extend((1..400).map(|n| {
+    (1..=count).map(move |n| {
         let mut values: [f32; DIMENSION] = std::array::from_fn(|_| value() * 0.2);
         values[0] = 0.9;
         (n, Embedding(values))
-    }));
+    })
+}
+
+#[test]
+fn large_galleries_decide_single_frames_on_the_normalised_score() {
+    let mut people = vec![(0, away(0.30, 1))];
+    people.extend(around(399));
     let large = gallery(&people);
     let compared = compare(&large, &probe(), 1e-3);
     assert_eq!((compared[0].id, compared[0].scale), (0, Scale::Normalised));
