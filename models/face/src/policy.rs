@@ -200,10 +200,13 @@ impl<Id: Copy + Eq> Found<'_, Id> {
         if own > limit.most {
             return Verdict::No;
         }
-        let Some(second) = self.near.iter().find(|one| one.person != best.person) else {
+        // Who is next on this scale need not be the second nearest.
+        let others = self.near.iter().filter(|one| one.person != best.person);
+        let others = others.map(|one| self.effective(*one, limit.scale));
+        let Some(second) = others.reduce(f64::min) else {
             return Verdict::Yes;
         };
-        let lead = self.effective(*second, limit.scale) - own;
+        let lead = second - own;
         if lead > limit.curve.spread() {
             return Verdict::Yes;
         }

@@ -228,6 +228,25 @@ fn large_galleries_decide_single_frames_on_the_normalised_score() {
 }
 
 #[test]
+fn who_is_third_by_distance_may_be_next_on_the_scale() {
+    let mut people = vec![(0, away(0.28, 1)), (600, away(0.281, 2))];
+    people.extend(around(399));
+    // Ten people behind the second nearest.
+    people.extend((0..10).map(|n| {
+        let mut behind = away(0.5, 2);
+        behind.0[20 + n as usize] = 0.1;
+        (700 + n, behind)
+    }));
+    let decided = |people: &[(u32, Embedding)]| gallery(people).identify(&probe(), 1e-2);
+    assert!(matches!(decided(&people), Decision::Match { id: 0, .. }));
+    people.push((601, away(0.285, 3)));
+    let compared = compare(&gallery(&people), &probe(), 1e-2);
+    assert_eq!(compared[2].id, 601);
+    assert!(compared[2].effective < compared[1].effective - 1.0);
+    assert_eq!(decided(&people), Decision::Ambiguous);
+}
+
+#[test]
 fn verification_wants_both_distances() {
     let template = Template::from_photos(&[away(0.3, 1)]).unwrap();
     assert!(verify(&template, &probe(), 0.6, &calibration()));
