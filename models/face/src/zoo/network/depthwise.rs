@@ -329,4 +329,44 @@ mod tests {
             found.close_enough(&wanted, close).unwrap();
         }
     }
+
+    /// Every depthwise layer of the shipped networks, with the padding and the stride that it has there.
+    #[test]
+    fn the_detectors_give_what_the_engine_alone_gives() {
+        let files: [(&[u8], usize); 2] = [
+            (include_bytes!("../../../../onnx/blazeface_short.onnx"), 128),
+            (include_bytes!("../../../../onnx/blazeface_back.onnx"), 256),
+        ];
+        for (mut bytes, side) in files {
+            let shape = [1, 3, side, side];
+            let read = onnx().model_for_read(&mut bytes).unwrap();
+            let plain = read
+                .with_outputs_by_name(["boxes", "scores"])
+                .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
+                .and_then(|model| model.into_typed()?.into_decluttered())
+                .unwrap();
+            let mut replaced = plain.clone();
+            replace(&mut replaced).unwrap();
+            let count = |model: &TypedModel, is: fn(&TypedNode) -> bool| {
+                model.nodes().iter().filter(|node| is(node)).count()
+            };
+            let grouped =
+                |node: &TypedNode| node.op_as::<Conv>().is_some_and(|conv| conv.group > 1);
+            let layers = count(&plain, grouped);
+            assert_eq!(count(&replaced, |node| node.op_is::<Depthwise>()), layers);
+            assert!(layers >= 16, "{layers}");
+            let values = (0..3 * side * side).map(|i| ((i * 7919) % 199) as f32 / 99.5 - 1.0);
+            let image = Tensor::from_shape(&shape, &Vec::from_iter(values)).unwrap();
+            let run = |model: TypedModel| {
+                let plan = model.into_optimized().unwrap().into_runnable().unwrap();
+                plan.run(tvec!(image.clone().into())).unwrap()
+            };
+            let (found, wanted) = (run(replaced), run(plain));
+            for (found, wanted) in found.iter().zip(&wanted) {
+                found
+                    .close_enough(wanted, Approximation::Approximate)
+                    .unwrap();
+            }
+        }
+    }
 }
