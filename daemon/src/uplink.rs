@@ -105,6 +105,8 @@ impl Uplink {
                     epoch: None,
                 };
                 runtime.block_on(work.run(end, changes, stopped));
+                // Dropped, it would wait for a name server that may not answer for a minute.
+                runtime.shutdown_background();
                 life.done();
             })?;
         Ok(Self { thread, stop })

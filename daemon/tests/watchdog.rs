@@ -213,6 +213,35 @@ fn a_camera_that_hangs_is_named_and_the_watchdog_is_not_fed_any_more() {
     assert!(service.child.try_wait().unwrap().is_none(), "it lives on");
 }
 
+/// Whoever asks the system for a name waits longer than this test does.
+#[test]
+fn the_end_waits_for_no_name_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, library) = (folder.path().join("slow.c"), folder.path().join("slow.so"));
+    let slow = "#include <unistd.h>\nint getaddrinfo(void) { (void)!write(2, \"asked\\n\", 6); sleep(600); return -3; }\n";
+    fs::write(&source, slow).unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-fno-builtin", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(built.unwrap().success());
+    let mut service = Service::start(
+        "[cloud]\nmqtt = \"mqtt://localhost:1\"",
+        &[("LD_PRELOAD", library.to_str().unwrap())],
+        a_picture,
+    );
+    service.until("READY=1");
+    service.logs("asked");
+    service.terminate();
+    service.until("STOPPING=1");
+    service.logs("ended");
+    let deadline = Instant::now() + PATIENCE;
+    while service.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn in_the_journal_a_line_begins_with_its_level_and_has_its_fields() {
     use std::os::unix::fs::MetadataExt;
