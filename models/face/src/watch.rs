@@ -8,7 +8,9 @@
 //!   the first can't have missed anybody who matters beside it.
 //!
 //! Now and then the whole picture is looked at all the same: for somebody who joins the one who is followed, and
-//! for somebody who stands so still, or in such bad light, that nothing seemed to move.
+//! for somebody who stands so still, or in such bad light, that nothing seemed to move. A face that was there a
+//! moment ago is looked for everywhere, whether anything moves or not: whom the networks overlook once still stands
+//! there.
 
 mod motion;
 
@@ -20,7 +22,8 @@ use crate::{FaceError, Frame};
 
 pub use motion::Motion;
 
-/// While one face is followed, so often the whole picture is looked at.
+/// While one face is followed, so often the whole picture is looked at; so long a face is looked for after it was
+/// lost.
 const GLANCE: Duration = Duration::from_secs(1);
 /// While nothing moves, so often the whole picture is looked at.
 const ROUND: Duration = Duration::from_secs(5);
@@ -39,6 +42,8 @@ pub struct Watch {
     /// Whether anything moved in the frame before.
     moved: bool,
     there: There,
+    /// When a face was last found.
+    seen: Option<Duration>,
     /// When the whole picture was last looked at by the slower network, or as well.
     everywhere: Option<Duration>,
 }
@@ -75,20 +80,25 @@ impl Watch {
         // What is new with the first frame may move in the second.
         let known = self.everywhere.is_some();
         let goes_on = std::mem::replace(&mut self.moved, moved && known);
-        let since = self.everywhere.map(|then| at.saturating_sub(then));
-        let within = |span: Duration| since.is_some_and(|since| since < span);
+        // Of a time that ran backwards nothing is known.
+        let since = |then: Option<Duration>| then.and_then(|then| at.checked_sub(then));
+        let within = |span| since(self.everywhere).is_some_and(|since| since < span);
+        let was_lost = since(self.seen).is_some_and(|since| since < GLANCE);
         let begins = moved && !goes_on && !within(FAR);
         match self.there {
             There::One(face) if within(GLANCE) && !begins => Look::Around(Region::around(&face)),
             There::One(_) | There::Several => Look::Everywhere,
             There::Nobody if moved && goes_on && within(FAR) => Look::Near,
-            There::Nobody if !moved && within(ROUND) => Look::Nowhere,
+            There::Nobody if !moved && !was_lost && within(ROUND) => Look::Nowhere,
             There::Nobody => Look::Everywhere,
         }
     }
 
-    /// What was found in this frame.
-    fn found(&mut self, faces: &[Detection], frame: &Frame) {
+    /// What was found in this frame, which came at this monotonic time.
+    fn found(&mut self, faces: &[Detection], frame: &Frame, at: Duration) {
+        if !faces.is_empty() {
+            self.seen = Some(at);
+        }
         self.there = match only_face(faces, frame) {
             Ok(face) => There::One(face.bounds),
             Err(_) if faces.is_empty() => There::Nobody,
@@ -101,8 +111,8 @@ impl Models {
     /// Finds the faces of a camera's frame, as [`detect`](Self::detect) does, knowing the frames before. `at` is
     /// the frame's monotonic time; a [`Watch`] belongs to one camera.
     ///
-    /// Whoever is there when something begins to move is found at once. Others beside the one who is followed may
-    /// be found up to a second later, people far away a quarter of a second.
+    /// Whoever comes into an empty picture is found at once. Others beside the one who is followed may be found up to
+    /// a second later, people far away a quarter of a second.
     ///
     /// # Errors
     /// When a network fails, which only a bug or a broken machine can make it do.
@@ -125,7 +135,7 @@ impl Models {
             Look::Near => self.detect_near(frame)?,
             Look::Everywhere => self.everywhere(frame, at, watch)?,
         };
-        watch.found(&faces, frame);
+        watch.found(&faces, frame, at);
         Ok(faces)
     }
 
@@ -188,7 +198,7 @@ mod tests {
         let mut watch = Watch::new();
         assert_eq!(watch.next(&frame(90), at(0.0)), Look::Everywhere);
         watch.everywhere = Some(at(0.0));
-        watch.found(&[], &frame(90));
+        watch.found(&[], &frame(90), at(0.0));
         watch
     }
 
@@ -216,7 +226,7 @@ mod tests {
     fn one_face_is_followed_and_once_a_second_the_others_are_looked_for() {
         let mut watch = quiet();
         let one = face(200.0, 150.0);
-        watch.found(&[one.clone(), face(10.0, 40.0)], &frame(90));
+        watch.found(&[one.clone(), face(10.0, 40.0)], &frame(90), at(0.0));
         let around = Look::Around(Region::around(&one.bounds));
         assert_eq!(watch.next(&frame(90), at(0.1)), around);
         assert_eq!(watch.next(&frame(90), at(0.9)), around);
@@ -226,7 +236,7 @@ mod tests {
     #[test]
     fn whoever_comes_to_a_door_with_a_poster_is_seen_at_once() {
         let mut watch = quiet();
-        watch.found(&[face(500.0, 60.0)], &frame(90));
+        watch.found(&[face(500.0, 60.0)], &frame(90), at(0.0));
         assert!(matches!(watch.next(&frame(90), at(0.4)), Look::Around(_)));
         assert_eq!(watch.next(&with_person(), at(0.5)), Look::Everywhere);
         watch.everywhere = Some(at(0.5));
@@ -239,16 +249,33 @@ mod tests {
     #[test]
     fn several_faces_are_looked_at_together() {
         let mut watch = quiet();
-        watch.found(&[face(20.0, 150.0), face(300.0, 140.0)], &frame(90));
+        watch.found(
+            &[face(20.0, 150.0), face(300.0, 140.0)],
+            &frame(90),
+            at(0.0),
+        );
         assert_eq!(watch.next(&frame(90), at(0.1)), Look::Everywhere);
     }
 
     #[test]
-    fn time_that_runs_backwards_is_no_reason_to_look_away_for_good() {
+    fn somebody_who_stands_still_and_is_overlooked_once_is_looked_for() {
+        let mut watch = quiet();
+        watch.found(&[face(200.0, 150.0)], &frame(90), at(0.1));
+        watch.found(&[], &frame(90), at(0.2));
+        watch.everywhere = Some(at(0.2));
+        assert_eq!(watch.next(&frame(90), at(0.3)), Look::Everywhere);
+        watch.everywhere = Some(at(0.3));
+        assert_eq!(watch.next(&frame(90), at(1.0)), Look::Everywhere);
+        watch.everywhere = Some(at(1.0));
+        assert_eq!(watch.next(&frame(90), at(1.1)), Look::Nowhere);
+    }
+
+    #[test]
+    fn time_that_runs_backwards_is_no_reason_to_look_away() {
         let mut watch = quiet();
         watch.everywhere = Some(at(100.0));
-        assert_eq!(watch.next(&frame(90), at(1.0)), Look::Nowhere);
-        assert_eq!(watch.next(&with_person(), at(1.1)), Look::Everywhere);
-        assert_eq!(watch.next(&frame(90), at(105.0)), Look::Everywhere);
+        assert_eq!(watch.next(&frame(90), at(1.0)), Look::Everywhere);
+        watch.found(&[face(500.0, 60.0)], &frame(90), at(1.0));
+        assert_eq!(watch.next(&frame(90), at(1.1)), Look::Everywhere);
     }
 }
