@@ -2,8 +2,10 @@
 //!
 //! Under systemd standard error is the journal. There a line of text begins with its level as
 //! sd-daemon(3) has it, which the journal takes off and files (`journalctl -p warning`), and has
-//! no time and no colours, since the journal knows the one and wants no other.
+//! no time and no colours, since the journal knows the one and wants no other. What was said
+//! elsewhere may be in it, and stays on that line: it could claim another level on one of its own.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal};
 
@@ -33,12 +35,17 @@ pub fn begin(config: &config::Log) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// What an error's line on standard error begins with.
-pub fn error_mark() -> &'static str {
+/// An error as it is printed on standard error, each of its lines for the journal where that is it.
+pub fn error_text(words: &str) -> String {
     match is_journal() {
-        true => "<3>",
-        false => "",
+        true => marked(words),
+        false => words.to_owned(),
     }
+}
+
+fn marked(words: &str) -> String {
+    let lines: Vec<_> = words.lines().map(|line| format!("<3>{line}")).collect();
+    lines.join("\n")
 }
 
 /// Whether standard error is the journal: systemd.exec(5), `$JOURNAL_STREAM`.
@@ -75,7 +82,73 @@ where
             Level::INFO => 6,
             _ => 7,
         };
-        write!(writer, "<{priority}>")?;
-        self.0.format_event(context, writer, event)
+        let mut line = String::new();
+        self.0
+            .format_event(context, Writer::new(&mut line), event)?;
+        writeln!(
+            writer,
+            "<{priority}>{}",
+            on_one_line(line.strip_suffix('\n').unwrap_or(&line))
+        )
+    }
+}
+
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    match text.contains(['\n', '\r']) {
+        true => text.replace('\n', "\\n").replace('\r', "\\r").into(),
+        false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_said_elsewhere_begins_no_line_of_its_own() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .event_format(Journal::default())
+            .finish();
+        let why = "no\n<0>the door is open\r";
+        tracing::subscriber::with_default(log, || {
+            tracing::warn!(%why, "refused");
+            tracing::info!("next");
+        });
+        let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<_> = said.split('\n').collect();
+        let [refused, next, ""] = said[..] else {
+            panic!("{said:?}");
+        };
+        assert!(refused.starts_with("<4>"), "{refused}");
+        assert!(
+            refused.ends_with("refused why=no\\n<0>the door is open\\r"),
+            "{refused}"
+        );
+        assert!(next.starts_with("<6>") && next.ends_with("next"), "{next}");
+    }
+
+    #[test]
+    fn every_line_of_an_error_is_one() {
+        assert_eq!(marked("two lines\n  |\n"), "<3>two lines\n<3>  |");
     }
 }

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     match act(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}limen-daemon: {error:#}", log::error_mark());
+            eprintln!("{}", log::error_text(&format!("limen-daemon: {error:#}")));
             ExitCode::from(code_of(&error))
         }
     }
