@@ -72,8 +72,9 @@ pub fn run(models: &Path, arguments: &Arguments) -> anyhow::Result<()> {
 
     let mut mixed = Vec::new();
     for (enrol, frames, galleries) in [
-        (3, 3, vec![20, 32]),
-        (3, 1, vec![20, 32, 60]),
+        // 19 and 20: where another rule begins.
+        (3, 3, vec![19, 20, 32]),
+        (3, 1, vec![19, 20, 32, 60]),
         (1, 1, vec![32, 60, 100]),
     ] {
         let plan = plan(enrol, frames, galleries, false);

@@ -20,13 +20,14 @@ const LIMITS: &str = "\
 - **It doesn't tell a face from a picture of one.** Presentation attack detection is not part of what was measured \
 here. Where a photo or a screen must not get in, ask for a second factor.
 - **Who looks much like somebody enrolled is sometimes let in**, as the FPIR says: not any stranger once in a \
-thousand visits, but a few strangers often.
+thousand visits, but a few strangers often. Each answer above is a visit's first; a terminal tries up to three times, \
+each at the full rate.
 - **Identical twins, and some siblings, are one face to it.** The policy asks for a second factor where two people of \
 a gallery are too near to each other; it can't tell them apart.
 - **It is not equally good for everybody**, see \"By group\". The groups are coarse, from public biographies, and so \
 small that the intervals overlap: the table can show that something is badly wrong, not that all is well.
 - **A gallery of fewer than 20 people can't show its own scale.** The tolerance of the worst group that was measured \
-holds there, and more people are refused than would have to be.
+holds there, and more people are refused than would have to be: the rows of 19 and of 20 enrolled show how many.
 - **Rates smaller than these counts were not shown.** With so few people, no error at all leaves room for a rate of \
 some per cent. The promised FPIR rests on the calibration (models/README.md), not on this page.
 - **The pictures are not a door's.** Most are press photographs of different days, of people known in public, in good \
