@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use limen_daemon::keys::{self, Keys, Site};
-use limen_wire::{SealingSecret, SecretKey};
 use tempfile::TempDir;
-use uuid::Uuid;
+
+#[path = "claimed/identity.rs"]
+mod identity;
 
 fn daemon(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_limen-daemon"))
@@ -55,17 +55,7 @@ impl Terminal {
     fn claimed(config: &str) -> Self {
         let terminal = Self::new(config);
         let data = terminal.0.path().join("data");
-        Keys::load_or_make(&data).unwrap();
-        let site = Site {
-            terminal: Uuid::from_u128(1),
-            site: Uuid::from_u128(2),
-            signing_key: SecretKey::from_seed([3; 32]).public(),
-            sealing_key: SealingSecret::from_seed([4; 32]).public(),
-            certificates: String::new(),
-            authority: String::new(),
-            mqtt: "mqtt://127.0.0.1:1".into(),
-        };
-        keys::pin(&data, &site).unwrap();
+        identity::claim(&data);
         terminal
     }
 

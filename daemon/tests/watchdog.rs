@@ -10,13 +10,14 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use limen_daemon::keys::{self, Keys, Site};
-use limen_wire::{SealingSecret, SecretKey};
+use limen_daemon::keys::Keys;
 use tempfile::TempDir;
-use uuid::Uuid;
+
+#[path = "claimed/identity.rs"]
+mod identity;
 
 /// More than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -38,17 +39,7 @@ impl Service {
         fs::create_dir(&pictures).unwrap();
         fill(&pictures);
         let data = folder.path().join("data");
-        Keys::load_or_make(&data).unwrap();
-        let site = Site {
-            terminal: Uuid::from_u128(1),
-            site: Uuid::from_u128(2),
-            signing_key: SecretKey::from_seed([3; 32]).public(),
-            sealing_key: SealingSecret::from_seed([4; 32]).public(),
-            certificates: String::new(),
-            authority: String::new(),
-            mqtt: "mqtt://127.0.0.1:1".into(),
-        };
-        keys::pin(&data, &site).unwrap();
+        identity::claim(&data);
         let config = folder.path().join("terminal.toml");
         let text = format!(
             "models = {models:?}\n[camera]\nsource = \"folder:pictures\"\n[clock]\ntrust = \"system\"\n{more}\n"
@@ -235,11 +226,15 @@ fn the_end_waits_for_no_name_server() {
     service.terminate();
     service.until("STOPPING=1");
     service.logs("ended");
-    let deadline = Instant::now() + PATIENCE;
-    while service.child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "it does not end");
-        std::thread::sleep(Duration::from_millis(20));
+    // Its standard error is closed by its end.
+    loop {
+        match service.log.recv_timeout(PATIENCE) {
+            Ok(_) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+        }
     }
+    service.child.wait().unwrap();
 }
 
 #[test]
