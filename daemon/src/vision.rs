@@ -188,7 +188,7 @@ impl Vision {
         at: Duration,
     ) -> Result<(), FaceError> {
         let aligned = self.eyes.models.align(frame, face)?;
-        let quality = Quality::of(face, &aligned);
+        let quality = Quality::of(frame, face, &aligned);
         if quality.flaw(&self.bar).is_some() {
             return Ok(());
         }

@@ -62,8 +62,8 @@ impl Bounds {
         self.bottom += taller - higher;
     }
 
-    /// The part that lies inside a picture of this size.
-    fn inside(&self, frame: &Frame) -> f32 {
+    /// The share that lies inside a picture of this size.
+    pub(crate) fn inside(&self, frame: &Frame) -> f32 {
         let width = self.right.min(frame.width() as f32) - self.left.max(0.0);
         let height = self.bottom.min(frame.height() as f32) - self.top.max(0.0);
         width.max(0.0) * height.max(0.0) / (self.width() * self.height()).max(f32::MIN_POSITIVE)

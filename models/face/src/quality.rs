@@ -1,13 +1,19 @@
-//! Whether a face is worth an embedding: large enough, turned to the camera, sharp.
+//! Whether a face is worth an embedding: large enough, wholly in the picture, turned to the camera, sharp.
 
+use crate::Frame;
 use crate::align::{Aligned, CHIP_SIDE, Chip, Landmarks};
 use crate::detect::Detection;
+
+/// A face turned so far counts half.
+const HALF_TURN: f32 = 0.3;
 
 /// What can be said of a face before it is compared with anybody.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
     /// Width of the face's box in pixels of the picture.
     pub face_width_px: f32,
+    /// Share of the face's box that lies in the picture, 0..1.
+    pub inside: f32,
     /// How far the base of the nose lies from the middle between the eyes, along the line through them, in
     /// distances between the eyes: 0 looking straight ahead, positive towards the picture's right.
     pub turn: f32,
@@ -24,6 +30,21 @@ pub enum Flaw {
     /// Too few pixels.
     #[error("the face is too far away")]
     Small,
+    /// Cut off by the border of the picture.
+    #[error("the face is not wholly in the picture")]
+    Cropped,
+    /// Too little light to tell people apart by.
+    #[error("the face is too dark")]
+    Dark,
+    /// So much light that the face is white in places.
+    #[error("there is too much light on the face")]
+    Overexposed,
+    /// A window or a lamp behind the person leaves the face in the dark.
+    #[error("there is light behind the face")]
+    Backlit,
+    /// A mask, a hand, a scarf or sunglasses hide part of it.
+    #[error("part of the face is covered")]
+    Occluded,
     /// Not near-frontal.
     #[error("the face is turned away")]
     Turned,
@@ -40,6 +61,8 @@ pub enum Flaw {
 pub struct Bar {
     /// Least width in pixels.
     pub face_width_px: f32,
+    /// Least share of the face's box that lies in the picture.
+    pub inside: f32,
     /// Largest turn to either side.
     pub turn: f32,
     /// Largest lean to either side in degrees.
@@ -49,10 +72,12 @@ pub struct Bar {
 }
 
 impl Default for Bar {
-    /// What a door wants: a face at conversation distance in a 640×480 picture, looking about at the camera.
+    /// What an enrolment's photo wants: a face as wide as one at conversation distance in a 640×480 picture,
+    /// looking about at the camera.
     fn default() -> Self {
         Self {
             face_width_px: 45.0,
+            inside: 0.75,
             turn: 0.35,
             lean_degrees: 35.0,
             sharpness: 3.0,
@@ -60,25 +85,66 @@ impl Default for Bar {
     }
 }
 
+impl Bar {
+    /// What a door wants: the same of a face that is at least so wide, since whoever only passes stays farther away.
+    pub fn door(face_width_px: f32) -> Self {
+        Self {
+            face_width_px,
+            ..Self::default()
+        }
+    }
+
+    /// What is wrong with a face by its box alone, before alignment is paid for; `None` when the rest has to be
+    /// looked at. What it names, [`Quality::flaw`] names too.
+    pub fn box_flaw(&self, frame: &Frame, face: &Detection) -> Option<Flaw> {
+        self.placed(face.bounds.width(), face.bounds.inside(frame))
+    }
+
+    fn placed(&self, face_width_px: f32, inside: f32) -> Option<Flaw> {
+        if !reaches(face_width_px, self.face_width_px) {
+            Some(Flaw::Small)
+        } else if !reaches(inside, self.inside) {
+            Some(Flaw::Cropped)
+        } else {
+            None
+        }
+    }
+}
+
+/// What is not a number passes no bar.
+fn reaches(value: f32, least: f32) -> bool {
+    value >= least
+}
+
+fn keeps_within(value: f32, most: f32) -> bool {
+    value.abs() <= most
+}
+
 impl Quality {
-    /// Looks at a face that was found and aligned.
-    pub fn of(detection: &Detection, aligned: &Aligned) -> Self {
+    /// Looks at a face that was found and aligned in this picture.
+    pub fn of(frame: &Frame, face: &Detection, aligned: &Aligned) -> Self {
         let (turn, lean_degrees) = pose(&aligned.landmarks);
         Self {
-            face_width_px: detection.bounds.width(),
+            face_width_px: face.bounds.width(),
+            inside: face.bounds.inside(frame),
             turn,
             lean_degrees,
             sharpness: sharpness(&aligned.chip),
         }
     }
 
+    /// How much this frame counts beside the others of a visit, 0..1, 1 for a face that looks straight ahead: its
+    /// share of the average, and, of more frames than are kept, which ones. The farther the face is turned away, the
+    /// less. Size and sharpness above the bar were measured to tell nothing.
+    pub fn weight(&self) -> f32 {
+        1.0 / (1.0 + (self.turn / HALF_TURN).powi(2))
+    }
+
     /// The first thing that is wrong, the one to tell the person; `None` when the face is good enough.
     pub fn flaw(&self, bar: &Bar) -> Option<Flaw> {
-        // What is not a number passes no bar.
-        let reaches = |value: f32, least: f32| value >= least;
-        let keeps_within = |value: f32, most: f32| value.abs() <= most;
-        if !reaches(self.face_width_px, bar.face_width_px) {
-            Some(Flaw::Small)
+        let placed = bar.placed(self.face_width_px, self.inside);
+        if placed.is_some() {
+            placed
         } else if !keeps_within(self.lean_degrees, bar.lean_degrees) {
             Some(Flaw::Leaning)
         } else if !keeps_within(self.turn, bar.turn) {
@@ -129,7 +195,10 @@ fn sharpness(chip: &Chip) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+    use crate::detect::Bounds;
 
     #[test]
     fn pose_is_read_from_the_points() {
@@ -141,46 +210,66 @@ mod tests {
         assert_eq!(pose(&leaning), (0.0, 90.0));
     }
 
-    #[test]
-    fn the_first_flaw_is_the_one_that_is_told() {
-        let good = Quality {
+    fn good() -> Quality {
+        Quality {
             face_width_px: 80.0,
+            inside: 1.0,
             turn: 0.1,
             lean_degrees: 5.0,
             sharpness: 50.0,
+        }
+    }
+
+    #[rstest]
+    #[case(good(), None)]
+    #[case(Quality { face_width_px: 20.0, sharpness: 0.0, ..good() }, Some(Flaw::Small))]
+    #[case(Quality { inside: 0.7, turn: 0.6, ..good() }, Some(Flaw::Cropped))]
+    #[case(Quality { turn: -0.6, ..good() }, Some(Flaw::Turned))]
+    #[case(Quality { turn: f32::NAN, ..good() }, Some(Flaw::Turned))]
+    #[case(Quality { lean_degrees: 80.0, ..good() }, Some(Flaw::Leaning))]
+    #[case(Quality { sharpness: 1.0, ..good() }, Some(Flaw::Blurred))]
+    fn the_first_flaw_is_the_one_that_is_told(
+        #[case] quality: Quality,
+        #[case] flaw: Option<Flaw>,
+    ) {
+        assert_eq!(quality.flaw(&Bar::default()), flaw);
+    }
+
+    #[test]
+    fn a_door_wants_a_face_that_is_near() {
+        assert_eq!(good().flaw(&Bar::door(110.0)), Some(Flaw::Small));
+        assert_eq!(good().flaw(&Bar::door(80.0)), None);
+    }
+
+    #[rstest]
+    #[case([10.0, 10.0, 90.0], None)]
+    #[case([10.0, 10.0, 40.0], Some(Flaw::Small))]
+    #[case([-30.0, 10.0, 90.0], Some(Flaw::Cropped))]
+    #[case([-5.0, 10.0, 90.0], None)]
+    #[case([130.0, 80.0, 90.0], Some(Flaw::Cropped))]
+    #[case([f32::NAN, 10.0, 90.0], Some(Flaw::Small))]
+    fn a_box_alone_tells_size_and_cropping(#[case] place: [f32; 3], #[case] flaw: Option<Flaw>) {
+        let [left, top, side] = place;
+        let frame = Frame::from_rgb8(200, 150, vec![0; 200 * 150 * 3]).unwrap();
+        let bounds = Bounds {
+            left,
+            top,
+            right: left + side,
+            bottom: top + side,
         };
-        let bar = Bar::default();
-        assert_eq!(good.flaw(&bar), None);
-        let flaw = |quality: Quality| quality.flaw(&bar);
-        assert_eq!(
-            flaw(Quality {
-                face_width_px: 20.0,
-                sharpness: 0.0,
-                ..good
-            }),
-            Some(Flaw::Small)
-        );
-        assert_eq!(flaw(Quality { turn: -0.6, ..good }), Some(Flaw::Turned));
-        assert_eq!(
-            flaw(Quality {
-                turn: f32::NAN,
-                ..good
-            }),
-            Some(Flaw::Turned)
-        );
-        assert_eq!(
-            flaw(Quality {
-                lean_degrees: 80.0,
-                ..good
-            }),
-            Some(Flaw::Leaning)
-        );
-        assert_eq!(
-            flaw(Quality {
-                sharpness: 1.0,
-                ..good
-            }),
-            Some(Flaw::Blurred)
-        );
+        let face = Detection {
+            bounds,
+            points: [[0.0; 2]; 6],
+            score: 0.9,
+            anchor: 0,
+        };
+        assert_eq!(Bar::default().box_flaw(&frame, &face), flaw);
+    }
+
+    #[test]
+    fn a_frame_counts_less_the_farther_the_face_is_turned() {
+        let turned = |turn| Quality { turn, ..good() }.weight();
+        assert_eq!((turned(0.0), turned(-0.3)), (1.0, 0.5));
+        assert!(turned(0.2) > turned(0.4));
     }
 }

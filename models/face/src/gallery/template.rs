@@ -17,9 +17,6 @@ const VALUE: usize = size_of::<f32>();
 /// person on different days are nearer in 99 of 100 cases.
 const ASTRAY: f32 = 0.4;
 
-/// A face turned so far counts half.
-const HALF_TURN: f32 = 0.3;
-
 /// Embeddings or bytes that are no template or probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -186,12 +183,11 @@ impl fmt::Debug for Shot {
 }
 
 impl Shot {
-    /// A frame with the weight that its quality gives it: the farther the face is turned away, the less. Size and
-    /// sharpness above the bar were measured to tell nothing.
+    /// A frame with the [weight](Quality::weight) that its quality gives it.
     pub fn new(embedding: Embedding, quality: &Quality) -> Self {
         Self {
             embedding,
-            weight: 1.0 / (1.0 + (quality.turn / HALF_TURN).powi(2)),
+            weight: quality.weight(),
         }
     }
 }
@@ -379,16 +375,6 @@ mod tests {
         assert!(alike.unit().distance(frames.unit()) < 1e-6);
         let refused = Probe::from_shots(&[shot(some(1.0), f32::NAN)]);
         assert_eq!(refused, Err(TemplateError::NoFace(0)));
-        let turned = |turn| {
-            let quality = Quality {
-                face_width_px: 80.0,
-                turn,
-                lean_degrees: 0.0,
-                sharpness: 50.0,
-            };
-            Shot::new(some(1.0), &quality).weight
-        };
-        assert_eq!((turned(0.0), turned(-0.3)), (1.0, 0.5));
     }
 
     proptest! {

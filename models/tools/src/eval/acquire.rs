@@ -49,6 +49,21 @@ pub enum Missed {
     /// Fewer pixels than the door wants.
     #[error("the face is too small")]
     Small,
+    /// Reaching out of the picture.
+    #[error("the face is not wholly in the picture")]
+    Cropped,
+    /// Too little light.
+    #[error("the face is too dark")]
+    Dark,
+    /// Too much light.
+    #[error("there is too much light on the face")]
+    Overexposed,
+    /// Light from behind.
+    #[error("there is light behind the face")]
+    Backlit,
+    /// Covered in part.
+    #[error("part of the face is covered")]
+    Occluded,
     /// Turned away.
     #[error("the face is turned away")]
     Turned,
@@ -67,6 +82,11 @@ impl From<Flaw> for Missed {
     fn from(flaw: Flaw) -> Self {
         match flaw {
             Flaw::Small => Self::Small,
+            Flaw::Cropped => Self::Cropped,
+            Flaw::Dark => Self::Dark,
+            Flaw::Overexposed => Self::Overexposed,
+            Flaw::Backlit => Self::Backlit,
+            Flaw::Occluded => Self::Occluded,
             Flaw::Turned => Self::Turned,
             Flaw::Leaning => Self::Leaning,
             Flaw::Blurred => Self::Blurred,
@@ -200,7 +220,7 @@ impl Camera<'_> {
             Err(error) => return Err(error),
         };
         if self.take == Take::Door
-            && let Some(flaw) = Quality::of(face, &aligned).flaw(&Bar::default())
+            && let Some(flaw) = Quality::of(frame, face, &aligned).flaw(&Bar::default())
         {
             return Ok(Err(flaw.into()));
         }

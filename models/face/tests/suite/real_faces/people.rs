@@ -93,7 +93,7 @@ fn dark_pictures_are_not_taken_for_blurred_ones() {
             };
             found += 1;
             let aligned = MODELS.align(&frame, &face).unwrap();
-            let flaw = Quality::of(&face, &aligned).flaw(&Bar::default());
+            let flaw = Quality::of(&frame, &face, &aligned).flaw(&Bar::default());
             blurred += usize::from(flaw == Some(Flaw::Blurred));
         }
     }

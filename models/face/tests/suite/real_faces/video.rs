@@ -32,7 +32,7 @@ fn embeddings(clip: &Path) -> Option<Vec<Embedding>> {
         let faces = MODELS.detect(&frame).unwrap();
         let face = only_face(&faces, &frame).ok()?;
         let aligned = MODELS.align(&frame, face).unwrap();
-        let flaw = Quality::of(face, &aligned).flaw(&Bar::default());
+        let flaw = Quality::of(&frame, face, &aligned).flaw(&Bar::default());
         flaw.is_none()
             .then(|| MODELS.embed_chip(&aligned.chip).unwrap())
     };
