@@ -106,11 +106,13 @@ require_rust() {
 
 # Names the missing packages for the given purposes, and the line that installs them.
 require_packages() {
-  local missing
+  local missing as_root=
   mapfile -t missing < <(missing_packages "$@" | sort -u)
   [ ${#missing[@]} -eq 0 ] && return 0
+  # A bare machine has no sudo, and has never asked what there is.
+  [ "$(id -u)" = 0 ] || as_root='sudo '
   say "Missing on this machine: ${missing[*]}"
-  say "On Debian or Ubuntu: sudo apt-get install ${missing[*]}"
+  say "On Debian or Ubuntu: ${as_root}apt-get update && ${as_root}apt-get install ${missing[*]}"
   return 1
 }
 

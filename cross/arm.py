@@ -104,7 +104,8 @@ def self_test(program: list[str], data: pathlib.Path) -> tuple[dict[str, Report]
 
 def compare(native: list[str], foreign: list[str], work: pathlib.Path) -> None:
     """Everything that both can do without a camera and a cloud."""
-    print(f"{foreign[-1]}: for {machine(pathlib.Path(foreign[-1]))}")
+    program = pathlib.Path(foreign[-1])
+    print(f"program: {program}, for {machine(program)}, {program.stat().st_size / 1e6:.1f} MB")
     for arguments in (["--version"], ["default-config"]):
         same(arguments[0], output(native, *arguments), output(foreign, *arguments))
     here, here_s = self_test(native, work / "native")
