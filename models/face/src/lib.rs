@@ -7,7 +7,7 @@
 //! 2. [`detect`]: BlazeFace finds the faces. [`only_face`] says whether exactly one person can be meant. Of a
 //!    camera's frames [`watch`] says where to look at all.
 //! 3. [`align`]: dlib's five landmarks, and the upright face chip cut by them, the same pixels as dlib cuts.
-//! 4. [`quality`]: whether the face is large, frontal and sharp enough to be worth the next stage.
+//! 4. [`quality`]: whether the face is large, lit, frontal, free and sharp enough to be worth the next stage.
 //! 5. [`embed`]: dlib's ResNet makes 128 numbers of the chip; the nearer, the more alike.
 //! 6. [`gallery`]: several photos of a person are a [`Template`], several frames of a visit a [`Probe`], and the
 //!    [`Gallery`] finds who is near.

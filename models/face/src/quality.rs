@@ -1,8 +1,27 @@
-//! Whether a face is worth an embedding: large enough, wholly in the picture, turned to the camera, sharp.
+//! Whether a face is worth an embedding: large enough, wholly in the picture, lit, turned to the camera, free of
+//! what covers it, sharp.
+//!
+//! The bounds of light were chosen on altered pictures of 20 people and tried on those of 19 others; what they are
+//! to refuse is an embedding farther than 0.33 from its own person's template. Of the others' pictures 74 of 89 such
+//! in the dark or white with light were refused, 65 of 93 lit from behind, and 80 of 458 good ones. Of 650 real
+//! pictures and frames none has a flaw of light, in no group of people; five have a covered face, four of them with
+//! sunglasses, one in a film's frame. Of 21 masks whose face is found and large enough 16 are called covered. The
+//! bounds of cover were set with all of these in view.
+//!
+//! Left out: light from one side, noise, brightness and how far the detector's eyes lie from those of the alignment,
+//! since over 265 pictures none has a rank correlation above 0.1 with the distance to one's own template.
+
+mod cover;
+mod light;
+mod pixels;
 
 use crate::Frame;
 use crate::align::{Aligned, CHIP_SIDE, Chip, Landmarks};
 use crate::detect::Detection;
+use pixels::Pixels;
+
+pub use cover::Cover;
+pub use light::Light;
 
 /// A face turned so far counts half.
 const HALF_TURN: f32 = 0.3;
@@ -14,6 +33,10 @@ pub struct Quality {
     pub face_width_px: f32,
     /// Share of the face's box that lies in the picture, 0..1.
     pub inside: f32,
+    /// How it is lit.
+    pub light: Light,
+    /// How its parts compare: what may be in front of it.
+    pub cover: Cover,
     /// How far the base of the nose lies from the middle between the eyes, along the line through them, in
     /// distances between the eyes: 0 looking straight ahead, positive towards the picture's right.
     pub turn: f32,
@@ -63,6 +86,10 @@ pub struct Bar {
     pub face_width_px: f32,
     /// Least share of the face's box that lies in the picture.
     pub inside: f32,
+    /// Least contrast between the parts of the face in grey levels.
+    pub contrast: f32,
+    /// Largest share of the face above the mouth that is white, 0..1.
+    pub white: f32,
     /// Largest turn to either side.
     pub turn: f32,
     /// Largest lean to either side in degrees.
@@ -78,6 +105,8 @@ impl Default for Bar {
         Self {
             face_width_px: 45.0,
             inside: 0.75,
+            contrast: 6.0,
+            white: 0.3,
             turn: 0.35,
             lean_degrees: 35.0,
             sharpness: 3.0,
@@ -86,10 +115,12 @@ impl Default for Bar {
 }
 
 impl Bar {
-    /// What a door wants: the same of a face that is at least so wide, since whoever only passes stays farther away.
+    /// What a door wants: a face that is at least so wide, since whoever only passes stays farther away, and more of
+    /// it in the picture, since whoever stands there can step aside. Otherwise the same as of a photo.
     pub fn door(face_width_px: f32) -> Self {
         Self {
             face_width_px,
+            inside: 0.85,
             ..Self::default()
         }
     }
@@ -124,9 +155,12 @@ impl Quality {
     /// Looks at a face that was found and aligned in this picture.
     pub fn of(frame: &Frame, face: &Detection, aligned: &Aligned) -> Self {
         let (turn, lean_degrees) = pose(&aligned.landmarks);
+        let pixels = Pixels(aligned.chip.rgb());
         Self {
             face_width_px: face.bounds.width(),
             inside: face.bounds.inside(frame),
+            light: Light::of(frame, &face.bounds, pixels),
+            cover: Cover::of(pixels),
             turn,
             lean_degrees,
             sharpness: sharpness(&aligned.chip),
@@ -143,17 +177,21 @@ impl Quality {
     /// The first thing that is wrong, the one to tell the person; `None` when the face is good enough.
     pub fn flaw(&self, bar: &Bar) -> Option<Flaw> {
         let placed = bar.placed(self.face_width_px, self.inside);
-        if placed.is_some() {
-            placed
-        } else if !keeps_within(self.lean_degrees, bar.lean_degrees) {
-            Some(Flaw::Leaning)
-        } else if !keeps_within(self.turn, bar.turn) {
-            Some(Flaw::Turned)
-        } else if !reaches(self.sharpness, bar.sharpness) {
-            Some(Flaw::Blurred)
-        } else {
-            None
-        }
+        // Points found in the dark, and edges, say little.
+        let lit = || self.light.flaw(bar);
+        placed.or_else(lit).or_else(|| {
+            if !keeps_within(self.lean_degrees, bar.lean_degrees) {
+                Some(Flaw::Leaning)
+            } else if !keeps_within(self.turn, bar.turn) {
+                Some(Flaw::Turned)
+            } else if self.cover.hides() {
+                Some(Flaw::Occluded)
+            } else if !reaches(self.sharpness, bar.sharpness) {
+                Some(Flaw::Blurred)
+            } else {
+                None
+            }
+        })
     }
 }
 
@@ -210,10 +248,26 @@ mod tests {
         assert_eq!(pose(&leaning), (0.0, 90.0));
     }
 
+    const LIT: Light = Light {
+        mean: 110.0,
+        contrast: 25.0,
+        white: 0.01,
+        around: 120.0,
+    };
+    const FREE: Cover = Cover {
+        mouth_redness: 0.5,
+        redness_below: 0.2,
+        mouth_edges: 0.2,
+        eyes: -0.1,
+        one_eye: 0.1,
+    };
+
     fn good() -> Quality {
         Quality {
             face_width_px: 80.0,
             inside: 1.0,
+            light: LIT,
+            cover: FREE,
             turn: 0.1,
             lean_degrees: 5.0,
             sharpness: 50.0,
@@ -224,6 +278,13 @@ mod tests {
     #[case(good(), None)]
     #[case(Quality { face_width_px: 20.0, sharpness: 0.0, ..good() }, Some(Flaw::Small))]
     #[case(Quality { inside: 0.7, turn: 0.6, ..good() }, Some(Flaw::Cropped))]
+    #[case(Quality { light: Light { contrast: 5.0, ..LIT }, turn: 0.6, ..good() }, Some(Flaw::Dark))]
+    #[case(Quality { light: Light { contrast: 5.0, mean: 60.0, ..LIT }, ..good() }, Some(Flaw::Backlit))]
+    #[case(Quality { light: Light { white: 0.4, ..LIT }, ..good() }, Some(Flaw::Overexposed))]
+    #[case(Quality { light: Light { contrast: f32::NAN, ..LIT }, ..good() }, Some(Flaw::Dark))]
+    #[case(Quality { light: Light { mean: 30.0, contrast: 9.0, ..LIT }, ..good() }, None)]
+    #[case(Quality { cover: Cover { mouth_edges: -2.0, ..FREE }, sharpness: 1.0, ..good() }, Some(Flaw::Occluded))]
+    #[case(Quality { cover: Cover { mouth_edges: -2.0, ..FREE }, turn: 0.6, ..good() }, Some(Flaw::Turned))]
     #[case(Quality { turn: -0.6, ..good() }, Some(Flaw::Turned))]
     #[case(Quality { turn: f32::NAN, ..good() }, Some(Flaw::Turned))]
     #[case(Quality { lean_degrees: 80.0, ..good() }, Some(Flaw::Leaning))]
@@ -239,6 +300,12 @@ mod tests {
     fn a_door_wants_a_face_that_is_near() {
         assert_eq!(good().flaw(&Bar::door(110.0)), Some(Flaw::Small));
         assert_eq!(good().flaw(&Bar::door(80.0)), None);
+        let aside = Quality {
+            inside: 0.8,
+            ..good()
+        };
+        assert_eq!(aside.flaw(&Bar::door(80.0)), Some(Flaw::Cropped));
+        assert_eq!(aside.flaw(&Bar::default()), None);
     }
 
     #[rstest]

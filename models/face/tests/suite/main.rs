@@ -8,6 +8,7 @@
 )]
 
 mod golden;
+mod quality;
 mod real_faces;
 mod routes;
 mod support;

@@ -4,6 +4,7 @@
 
 mod bad_files;
 mod people;
+mod quality;
 mod splits;
 mod video;
 
@@ -57,6 +58,12 @@ fn calibration() -> Calibration {
 
 /// The embedding of the face in the middle of a picture, as LFW's pictures are cut.
 fn middle_face(frame: &Frame) -> Option<Embedding> {
+    let nearest = middle(frame)?;
+    Some(MODELS.embed(frame, &nearest).unwrap())
+}
+
+/// The face in the middle of a picture.
+fn middle(frame: &Frame) -> Option<Detection> {
     let (x, y) = (frame.width() as f32 / 2.0, frame.height() as f32 / 2.0);
     let from_middle = |face: &Detection| {
         let bounds = &face.bounds;
@@ -67,8 +74,7 @@ fn middle_face(frame: &Frame) -> Option<Embedding> {
         (middle[0] - x).hypot(middle[1] - y)
     };
     let faces = MODELS.detect(frame).unwrap();
-    let nearest = faces
-        .iter()
-        .min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)))?;
-    Some(MODELS.embed(frame, nearest).unwrap())
+    faces
+        .into_iter()
+        .min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)))
 }

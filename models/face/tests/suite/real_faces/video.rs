@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use limen_face::quality::{Bar, Quality};
-use limen_face::{Decision, Embedding, Gallery, Probe, Template, only_face};
+use limen_face::{Decision, Embedding, Frame, Gallery, Probe, Template, only_face};
 
 use super::{FPIR, calibration, collection, files};
 use crate::support::{MODELS, picture};
@@ -12,8 +12,8 @@ use crate::support::{MODELS, picture};
 /// Photos enrolled, and frames of a probe.
 const FRAMES: usize = 3;
 
-/// The embeddings of a clip's frames that are good enough, six a second. `None` where no ffmpeg is.
-fn embeddings(clip: &Path) -> Option<Vec<Embedding>> {
+/// The frames of a clip, six a second. `None` where no ffmpeg is.
+pub(super) fn frames(clip: &Path) -> Option<Vec<Frame>> {
     let folder = tempfile::tempdir().unwrap();
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(clip);
@@ -27,16 +27,21 @@ fn embeddings(clip: &Path) -> Option<Vec<Embedding>> {
             return None;
         }
     }
-    let good = |path: &std::path::PathBuf| {
-        let frame = picture(path);
-        let faces = MODELS.detect(&frame).unwrap();
-        let face = only_face(&faces, &frame).ok()?;
-        let aligned = MODELS.align(&frame, face).unwrap();
-        let flaw = Quality::of(&frame, face, &aligned).flaw(&Bar::default());
+    let files = files(folder.path());
+    Some(files.iter().map(|path| picture(path)).collect())
+}
+
+/// The embeddings of a clip's frames that are good enough.
+fn embeddings(clip: &Path) -> Option<Vec<Embedding>> {
+    let good = |frame: &Frame| {
+        let faces = MODELS.detect(frame).unwrap();
+        let face = only_face(&faces, frame).ok()?;
+        let aligned = MODELS.align(frame, face).unwrap();
+        let flaw = Quality::of(frame, face, &aligned).flaw(&Bar::default());
         flaw.is_none()
             .then(|| MODELS.embed_chip(&aligned.chip).unwrap())
     };
-    Some(files(folder.path()).iter().filter_map(good).collect())
+    Some(frames(clip)?.iter().filter_map(good).collect())
 }
 
 #[test]
