@@ -42,7 +42,7 @@ listen = "127.0.0.1:0"
 
 def terminal_toml(data: pathlib.Path, source: str, once: bool, live_camera: bool) -> str:
     """A terminal that looks at the clip, or at a camera with the usual patience."""
-    gate = "" if live_camera else "[gate]\naway_s = 1.0\nrepunch_s = 2.0\n"
+    gate = "[gate]\nreverse_s = 0.0\n" + ("" if live_camera else "away_s = 1.0\nrepunch_s = 2.0\n")
     return f"""data = {quoted(data)}
 models = {quoted(MODELS)}
 [camera]

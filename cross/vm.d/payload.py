@@ -19,6 +19,8 @@ retry_max_s = 5.0
 [gate]
 # One frame decides, and the same person may punch again as soon as the visit has ended.
 frames = 1
+hold_s = 0.0
+reverse_s = 0.0
 away_s = {AWAY_S}
 repunch_s = 1.0
 [cloud]

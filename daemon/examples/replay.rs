@@ -94,6 +94,7 @@ fn replay(config: &Config, count: u64, pause: Duration) -> anyhow::Result<()> {
         status_every: Duration::from_secs_f64(config.cloud.status_s),
         // Nobody is looked up here: whatever the roster becomes is in use.
         on_roster: Box::new(|| Ok(())),
+        on_settings: Box::new(|_| {}),
     })?;
 
     tracing::info!(

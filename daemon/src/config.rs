@@ -134,16 +134,37 @@ impl std::fmt::Display for Source {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gate {
+    /// When faces are looked at.
+    pub looks: Looks,
+    /// Seconds after a touch in which they are, where only a touch begins it.
+    pub touch_s: f64,
     /// Embeddings of one visit averaged before a decision.
     pub frames: usize,
-    /// Smallest width in pixels of a face that is looked at.
+    /// Smallest width of a face that may punch, in pixels of a picture that is 640 wide.
     pub min_face_px: u32,
+    /// Seconds for which a face is near, alone and frontal before anybody is named.
+    pub hold_s: f64,
     /// Seconds out of sight that end a visit.
     pub away_s: f64,
     /// Seconds after a punch in which the person is not punched again.
     pub repunch_s: f64,
+    /// Seconds after a punch in which one in the other direction must be asked for.
+    pub reverse_s: f64,
     /// Share of strangers' visits that may be taken for somebody enrolled.
     pub fpir: f64,
+}
+
+/// When faces are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Looks {
+    /// As the site's settings say.
+    #[default]
+    Site,
+    /// After a tap, a button or a badge only.
+    Touched,
+    /// Always, unless the site uses no faces.
+    Always,
 }
 
 /// The `[clock]` section.
@@ -245,10 +266,14 @@ impl Default for Camera {
 impl Default for Gate {
     fn default() -> Self {
         Self {
+            looks: Looks::default(),
+            touch_s: 10.0,
             frames: 3,
-            min_face_px: 80,
+            min_face_px: 110,
+            hold_s: 0.7,
             away_s: 10.0,
             repunch_s: 60.0,
+            reverse_s: 300.0,
             fpir: 1e-3,
         }
     }
@@ -356,16 +381,28 @@ impl Config {
                 "between retry_s and 3600",
             ),
             (
-                (1..=10).contains(&gate.frames),
+                (1..=3).contains(&gate.frames),
                 "gate.frames",
                 gate.frames.to_string(),
-                "between 1 and 10",
+                "between 1 and 3",
             ),
             (
-                (20..=4096).contains(&gate.min_face_px),
+                (20..=480).contains(&gate.min_face_px),
                 "gate.min_face_px",
                 gate.min_face_px.to_string(),
-                "between 20 and 4096",
+                "between 20 and 480",
+            ),
+            (
+                (1.0..=60.0).contains(&gate.touch_s),
+                "gate.touch_s",
+                gate.touch_s.to_string(),
+                "between 1 and 60",
+            ),
+            (
+                (0.0..=5.0).contains(&gate.hold_s),
+                "gate.hold_s",
+                gate.hold_s.to_string(),
+                "between 0 and 5",
             ),
             (
                 is_seconds(gate.away_s),
@@ -377,6 +414,12 @@ impl Config {
                 is_seconds(gate.repunch_s),
                 "gate.repunch_s",
                 gate.repunch_s.to_string(),
+                seconds,
+            ),
+            (
+                is_seconds(gate.reverse_s),
+                "gate.reverse_s",
+                gate.reverse_s.to_string(),
                 seconds,
             ),
             (
@@ -468,7 +511,7 @@ mod tests {
     fn a_value_out_of_range_is_refused_with_its_key() {
         let said = parse("[gate]\nframes = 0\n").unwrap_err();
         assert!(
-            said.contains("gate.frames is 0, but must be between 1 and 10"),
+            said.contains("gate.frames is 0, but must be between 1 and 3"),
             "{said}"
         );
         let said = parse("[camera]\nfps = nan\n").unwrap_err();

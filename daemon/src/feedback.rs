@@ -1,5 +1,6 @@
 //! What the person at the door is shown.
 
+use limen_face::quality::Flaw;
 use limen_wire::event::Rejection;
 use uuid::Uuid;
 
@@ -13,11 +14,25 @@ pub trait Feedback: Send + Sync {
     /// Recognised, but the visit was punched already, or the last punch was a moment ago.
     fn again(&self, person: Uuid);
 
+    /// Recognised, but a punch would undo one of the last minutes: a screen asks whether that is
+    /// meant, without one it is refused like [`Feedback::again`].
+    fn reverses(&self, person: Uuid);
+
     /// No punch.
     fn red(&self, why: Red<'_>);
 
+    /// What the person before the camera may do to be recognised; `None` when there is nothing
+    /// (any more). Told when it changes.
+    fn guide(&self, guide: Option<Guide>);
+}
+
+/// What is in the way of recognising somebody, while they stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guide {
     /// Two people are near: one at a time, please.
-    fn one_at_a_time(&self);
+    OneAtATime,
+    /// Something about the face as the camera sees it.
+    Mend(Flaw),
 }
 
 /// Why the light is red.
@@ -25,6 +40,8 @@ pub trait Feedback: Send + Sync {
 pub enum Red<'a> {
     /// Nobody was recognised.
     Rejected(Rejection),
+    /// No frame was good enough; this was wrong most often.
+    Poor(Flaw),
     /// Somebody was, but the punch could not be recorded; they should try again.
     NotRecorded(&'a Refused),
 }
@@ -42,16 +59,25 @@ impl Feedback for LogFeedback {
         tracing::info!(%person, "punched already");
     }
 
+    fn reverses(&self, person: Uuid) {
+        tracing::info!(%person, "punched a few minutes ago; the opposite is not taken for meant");
+    }
+
     fn red(&self, why: Red<'_>) {
         match why {
             Red::Rejected(why) => tracing::info!(?why, "not recognised"),
+            Red::Poor(flaw) => tracing::info!(why = %flaw, "not recognised"),
             Red::NotRecorded(refused) => {
                 tracing::error!(why = %refused, "a punch could not be recorded");
             }
         }
     }
 
-    fn one_at_a_time(&self) {
-        tracing::info!("one at a time, please");
+    fn guide(&self, guide: Option<Guide>) {
+        match guide {
+            Some(Guide::OneAtATime) => tracing::info!("one at a time, please"),
+            Some(Guide::Mend(flaw)) => tracing::debug!(%flaw, "a face can't be looked at yet"),
+            None => {}
+        }
     }
 }

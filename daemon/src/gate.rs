@@ -3,11 +3,15 @@
 //! Pure: the time is passed in, as the monotonic time since the camera's start, so that a clock
 //! that is set can't open or shut the gate, and tests need no patience.
 
+mod rules;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use limen_wire::event::{Punch, Rejection};
 use uuid::Uuid;
+
+pub use rules::{Looks, Rules};
 
 /// Proof that a punch survives a pulled plug: it was written and synced. Nothing turns green
 /// without it.
@@ -33,6 +37,9 @@ pub trait Punches: Send + Sync {
     /// Records that somebody was not let in; told once per visit. Whoever keeps it logs what
     /// goes wrong.
     fn rejected(&self, why: Rejection);
+
+    /// How long ago a person came or went at any terminal, as far as that is known.
+    fn lately(&self, person: Uuid) -> Option<Duration>;
 }
 
 /// What a recognised person's arrival means.
@@ -40,17 +47,18 @@ pub trait Punches: Send + Sync {
 pub enum Verdict {
     /// A visit of its own: punch.
     Punch,
-    /// Was in sight less than `away_s` ago: still the visit that was punched.
+    /// Was in sight less than `away` ago: still the visit that was punched.
     StillHere,
-    /// A new visit, but sooner than `repunch_s` after the last punch.
+    /// A new visit, but sooner than `repunch` after the last punch.
     TooSoon,
+    /// A new visit, but a punch without a stated direction would undo one that is younger than
+    /// `reverse`: only who is asked and says so means that.
+    Reverses,
 }
 
 /// Remembers who was punched and when each of them was last in sight.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Gate {
-    away: Duration,
-    repunch: Duration,
     punched: HashMap<Uuid, Last>,
 }
 
@@ -61,34 +69,39 @@ struct Last {
 }
 
 impl Gate {
-    /// A gate that has seen nobody. `away`: time out of sight that ends a visit; `repunch`: time
-    /// after a punch in which the same person is not punched again.
-    pub fn new(away: Duration, repunch: Duration) -> Self {
-        Self {
-            away,
-            repunch,
-            punched: HashMap::new(),
-        }
+    /// A gate that has seen nobody.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// `person` was recognised at `now`, which never goes back: is it a punch? It counts as one
-    /// only when [`Gate::punched`] follows, so that a punch that could not be recorded may be
-    /// tried again.
-    pub fn arrived(&mut self, person: Uuid, now: Duration) -> Verdict {
-        // Whoever both times have passed for would be punched like somebody never seen.
-        let (away, repunch) = (self.away, self.repunch);
+    /// `person` was recognised at `now`, which never goes back, and came or went `lately` by what
+    /// all terminals know: is it a punch? It counts as one only when [`Gate::punched`] follows, so
+    /// that a punch that could not be recorded may be tried again.
+    pub fn arrived(
+        &mut self,
+        person: Uuid,
+        now: Duration,
+        lately: Option<Duration>,
+        rules: &Rules,
+    ) -> Verdict {
+        // Whoever all times have passed for would be punched like somebody never seen.
+        let longest = rules.repunch.max(rules.reverse);
         self.punched.retain(|_, last| {
-            now.saturating_sub(last.seen) < away || now.saturating_sub(last.punched) < repunch
+            now.saturating_sub(last.seen) < rules.away || now.saturating_sub(last.punched) < longest
         });
-        let Some(last) = self.punched.get_mut(&person) else {
-            return Verdict::Punch;
-        };
-        let unseen = now.saturating_sub(last.seen);
-        last.seen = last.seen.max(now);
-        if unseen < away {
-            Verdict::StillHere
-        } else {
-            Verdict::TooSoon
+        let here = self.punched.get_mut(&person).map(|last| {
+            let unseen = now.saturating_sub(last.seen);
+            last.seen = last.seen.max(now);
+            (unseen, now.saturating_sub(last.punched))
+        });
+        if here.is_some_and(|(unseen, _)| unseen < rules.away) {
+            return Verdict::StillHere;
+        }
+        let since = here.map(|(_, since)| since).into_iter().chain(lately).min();
+        match since {
+            Some(since) if since < rules.repunch => Verdict::TooSoon,
+            Some(since) if since < rules.reverse => Verdict::Reverses,
+            _ => Verdict::Punch,
         }
     }
 
@@ -117,11 +130,21 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::config;
 
     const ADA: Uuid = Uuid::from_u128(0xada);
     const BOB: Uuid = Uuid::from_u128(0xb0b);
     const AWAY: Duration = Duration::from_secs(10);
     const REPUNCH: Duration = Duration::from_secs(60);
+    const REVERSE: Duration = Duration::from_secs(300);
+
+    /// `reverse` in seconds; the others as by default.
+    fn rules(reverse: u64) -> Rules {
+        Rules {
+            reverse: at(reverse),
+            ..Rules::of(&config::Gate::default(), None)
+        }
+    }
 
     fn at(s: u64) -> Duration {
         Duration::from_secs(s)
@@ -141,7 +164,7 @@ mod tests {
     #[case::the_other_was_punched(&[("B!", 3)], 4, Verdict::Punch)]
     #[case::seen_but_never_punched(&[("a", 3)], 4, Verdict::Punch)]
     fn verdicts(#[case] before: &[(&str, u64)], #[case] now: u64, #[case] verdict: Verdict) {
-        let mut gate = Gate::new(AWAY, REPUNCH);
+        let mut gate = Gate::new();
         for (what, second) in before {
             match *what {
                 "A!" => gate.punched(ADA, at(*second)),
@@ -149,32 +172,59 @@ mod tests {
                 _ => gate.seen(ADA, at(*second)),
             }
         }
-        assert_eq!(gate.arrived(ADA, at(now)), verdict);
+        assert_eq!(gate.arrived(ADA, at(now), None, &rules(0)), verdict);
+    }
+
+    /// A punch here, what the cloud knows of other doors, in seconds before the arrival.
+    #[rstest]
+    #[case::neither(None, None, Verdict::Punch)]
+    #[case::would_undo_the_one_here(Some(299), None, Verdict::Reverses)]
+    #[case::long_enough(Some(300), None, Verdict::Punch)]
+    #[case::double_read(Some(59), None, Verdict::TooSoon)]
+    #[case::came_by_another_door(None, Some(30), Verdict::TooSoon)]
+    #[case::would_undo_the_one_there(Some(4000), Some(120), Verdict::Reverses)]
+    #[case::the_cloud_is_behind(Some(120), Some(4000), Verdict::Reverses)]
+    #[case::came_this_morning(None, Some(14_400), Verdict::Punch)]
+    fn a_punch_is_not_undone_in_passing(
+        #[case] here: Option<u64>,
+        #[case] anywhere: Option<u64>,
+        #[case] verdict: Verdict,
+    ) {
+        let mut gate = Gate::new();
+        let now = at(10_000);
+        if let Some(here) = here {
+            gate.punched(ADA, now - at(here));
+        }
+        let found = gate.arrived(ADA, now, anywhere.map(at), &rules(REVERSE.as_secs()));
+        assert_eq!(found, verdict);
     }
 
     #[test]
     fn a_punch_that_was_not_recorded_is_tried_again() {
-        let mut gate = Gate::new(AWAY, REPUNCH);
-        assert_eq!(gate.arrived(ADA, at(0)), Verdict::Punch);
-        assert_eq!(gate.arrived(ADA, at(1)), Verdict::Punch);
+        let mut gate = Gate::new();
+        assert_eq!(gate.arrived(ADA, at(0), None, &rules(0)), Verdict::Punch);
+        assert_eq!(gate.arrived(ADA, at(1), None, &rules(0)), Verdict::Punch);
     }
 
     #[test]
     fn an_arrival_that_is_too_soon_is_a_sighting() {
-        let mut gate = Gate::new(AWAY, REPUNCH);
+        let mut gate = Gate::new();
         gate.punched(ADA, at(0));
-        assert_eq!(gate.arrived(ADA, at(55)), Verdict::TooSoon);
-        assert_eq!(gate.arrived(ADA, at(61)), Verdict::StillHere);
-        assert_eq!(gate.arrived(ADA, at(71)), Verdict::Punch);
+        assert_eq!(gate.arrived(ADA, at(55), None, &rules(0)), Verdict::TooSoon);
+        assert_eq!(
+            gate.arrived(ADA, at(61), None, &rules(0)),
+            Verdict::StillHere
+        );
+        assert_eq!(gate.arrived(ADA, at(71), None, &rules(0)), Verdict::Punch);
     }
 
     #[test]
     fn who_left_long_ago_is_forgotten() {
-        let mut gate = Gate::new(AWAY, REPUNCH);
+        let mut gate = Gate::new();
         for n in 0..100 {
             gate.punched(Uuid::from_u128(n), at(0));
         }
-        assert_eq!(gate.arrived(ADA, at(60)), Verdict::Punch);
+        assert_eq!(gate.arrived(ADA, at(60), None, &rules(0)), Verdict::Punch);
         assert!(gate.punched.is_empty());
     }
 
@@ -185,7 +235,8 @@ mod tests {
         fn punches_are_apart_and_nobody_is_kept_out(
             steps in prop::collection::vec((0_u64..25, 0_u128..3, any::<bool>()), 1..120),
         ) {
-            let mut gate = Gate::new(AWAY, REPUNCH);
+            let mut gate = Gate::new();
+            let rules = rules(0);
             let mut now = Duration::ZERO;
             let mut history: HashMap<Uuid, (Duration, Duration)> = HashMap::new();
             for (wait, who, arrives) in steps {
@@ -195,7 +246,7 @@ mod tests {
                     now - *seen >= AWAY && now - *punched >= REPUNCH
                 });
                 if arrives {
-                    let verdict = gate.arrived(person, now);
+                    let verdict = gate.arrived(person, now, None, &rules);
                     prop_assert_eq!(verdict == Verdict::Punch, allowed);
                     if verdict == Verdict::Punch {
                         gate.punched(person, now);

@@ -18,7 +18,7 @@ use crate::clock::{self, Clock, ClockError, Reading};
 use crate::config::Config;
 use crate::database::{self, DatabaseError};
 use crate::feedback::LogFeedback;
-use crate::gate::{Durable, Punches, Refused};
+use crate::gate::{Durable, Punches, Refused, Rules};
 use crate::health::Vitals;
 use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
@@ -29,7 +29,7 @@ use crate::stop::Stop;
 use crate::systemd;
 use crate::uplink::address::{Address, AddressError};
 use crate::uplink::{Lines, Parts, TlsError, Uplink};
-use crate::vision::{self, Eyes, GallerySlot};
+use crate::vision::{self, Eyes, GallerySlot, Slot, Touch};
 
 /// How often the clock is looked at.
 const LOOK_AT_CLOCK: Duration = heart::TURN;
@@ -108,12 +108,13 @@ pub fn run(config: &Config, until: Until) -> Result<(), RunError> {
         .enable_all()
         .build()?;
     // Before anything else, so that a signal that comes early is not lost.
-    let (mut terminate, mut interrupt) = {
+    let (mut end, mut button) = {
         let _inside = runtime.enter();
-        (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        )
+        let end = End {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        (end, signal(SignalKind::user_defined1())?)
     };
     let terminal = Terminal::start(config, until)?;
     tracing::info!(
@@ -122,7 +123,23 @@ pub fn run(config: &Config, until: Until) -> Result<(), RunError> {
         "limen-daemon is ready"
     );
     systemd::ready();
-    runtime.block_on(terminal.wait(&mut terminate, &mut interrupt))
+    runtime.block_on(terminal.wait(&mut end, &mut button))
+}
+
+/// The signals that ask a terminal to end.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    /// Waits until one comes.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// What the camera's thread reported, for the thread that waits.
@@ -150,6 +167,7 @@ struct Terminal {
     vision: Option<JoinHandle<()>>,
     uplink: Uplink,
     gallery: Arc<GallerySlot>,
+    touch: Touch,
     watch: Watch,
     _alone: File,
 }
@@ -193,6 +211,8 @@ impl Terminal {
         let gallery = roster::build(&roster, models.embedding_id(), calibration.clone())?;
         tracing::info!(people = gallery.len(), "roster opened");
         let gallery = Arc::new(GallerySlot::new(gallery));
+        let rules = Rules::of(&config.gate, roster.settings()?.as_ref());
+        let rules = Arc::new(Slot::new(rules));
         vitals.model(models.embedding_id());
         let rostered = Arc::new(Notify::new());
         if roster.held().is_some() {
@@ -209,8 +229,12 @@ impl Terminal {
             vitals: Arc::clone(&vitals),
             lines,
             status_every: Duration::from_secs_f64(config.cloud.status_s),
+            on_settings: {
+                let (gate, rules) = (config.gate.clone(), Arc::clone(&rules));
+                Box::new(move |settings| rules.set(Rules::of(&gate, Some(settings))))
+            },
             on_roster: publish(
-                roster,
+                Arc::clone(&roster),
                 Arc::clone(&gallery),
                 models.embedding_id().to_owned(),
                 calibration,
@@ -221,14 +245,17 @@ impl Terminal {
             outbox: Arc::clone(&outbox),
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
+            roster,
         });
         let frames = Latest::new();
+        let touch = Touch::default();
         let eyes = Eyes {
             models,
             gallery: Arc::clone(&gallery),
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
             feedback: Arc::new(LogFeedback),
-            gate: config.gate.clone(),
+            rules,
+            touch: touch.clone(),
             heart: vitals.heart().clone(),
         };
         let open_eyes: OpenEyes = {
@@ -261,16 +288,13 @@ impl Terminal {
             vision: None,
             uplink,
             gallery,
+            touch,
             watch,
             _alone: alone,
         })
     }
 
-    async fn wait(
-        mut self,
-        terminate: &mut Signal,
-        interrupt: &mut Signal,
-    ) -> Result<(), RunError> {
+    async fn wait(mut self, end: &mut End, button: &mut Signal) -> Result<(), RunError> {
         let mut watch = ClockWatch::default();
         let mut said = String::new();
         let heart = self.vitals.heart().clone();
@@ -280,8 +304,8 @@ impl Terminal {
         loop {
             let _turn = heart.enter(Stage::Main);
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = end.asked() => break,
+                _ = button.recv() => self.touch.tap(),
                 Some(report) = self.reports.recv() => match (self.until, report) {
                     (Until::Asked, _) => {}
                     (Until::End, Report::Through) => break,
@@ -326,8 +350,7 @@ impl Terminal {
             let mut poll = tokio::time::interval(Duration::from_millis(100));
             while self.outbox.waiting()? > 0 {
                 tokio::select! {
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
+                    () = end.asked() => break,
                     _ = poll.tick() => {}
                 }
             }
@@ -400,6 +423,7 @@ struct Recorder {
     outbox: Arc<Outbox>,
     clock: Arc<Clock>,
     vitals: Arc<Vitals>,
+    roster: Arc<Roster>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -458,6 +482,15 @@ impl Punches for Recorder {
         if let Err(failed) = self.record(What::Rejected { why }) {
             tracing::error!(%failed, "that somebody was not recognised could not be recorded");
         }
+    }
+
+    fn lately(&self, person: Uuid) -> Option<Duration> {
+        let since = self.roster.state(person)?.since?;
+        // A clock that nobody vouches for can't say how long ago that was.
+        let now = self.clock.read().ok()?;
+        (now.clock != Worth::Unsynced)
+            .then(|| now.at.duration_since(since).try_into().ok())
+            .flatten()
     }
 }
 

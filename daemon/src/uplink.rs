@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use limen_wire::event::Clock as Worth;
 use limen_wire::topic::Up;
-use limen_wire::{Command, CommandResult, Hello, Message, Order, RosterPage, Status};
+use limen_wire::{Command, CommandResult, Hello, Message, Order, RosterPage, Settings, Status};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -62,6 +62,8 @@ pub struct Parts {
     pub status_every: Duration,
     /// Called after each change of the roster: exchanges the gallery. Only then is the change proved.
     pub on_roster: Box<dyn Fn() -> Result<(), RosterError> + Send>,
+    /// Called when other settings are held.
+    pub on_settings: Box<dyn Fn(&Settings) + Send>,
 }
 
 /// The running uplink.
@@ -438,7 +440,10 @@ impl Work {
             },
             Letter::Settings(settings) => {
                 match self.parts.roster.set_settings(&settings) {
-                    Ok(true) => tracing::info!(version = settings.version, "settings applied"),
+                    Ok(true) => {
+                        (self.parts.on_settings)(&settings);
+                        tracing::info!(version = settings.version, "settings applied");
+                    }
                     Ok(false) => {}
                     Err(refused) => tracing::error!(%refused, "the settings can't be kept"),
                 }

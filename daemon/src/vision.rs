@@ -1,12 +1,14 @@
 //! The thread that looks: a frame becomes a face, a face a person, a person a punch.
 //!
-//! Only what is needed is computed: no embedding while nobody, or more than one person, is near;
-//! none of a face that is turned away or blurred; none after the decision of a visit until the
-//! person is away. The time is the frames', so a replay gives the same punches at any speed.
+//! Only what is needed is computed: no alignment while nobody, or more than one person, is near;
+//! an embedding only of the best frame of a moment, and none after the decision of a visit until
+//! the person is away. The time is the frames', so a replay gives the same punches at any speed.
 //!
 //! Frames, face chips and embeddings are in memory only, and a visit's are dropped at its end.
 
+mod guidance;
 mod look;
+mod touch;
 mod visits;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,39 +17,44 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use limen_face::detect::NotOneFace;
-use limen_face::quality::{Bar, Quality};
+use limen_face::policy::{self, Seen};
+use limen_face::quality::{Bar, Flaw, Quality};
 use limen_face::{
-    Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
+    Chip, Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
     Watch, only_face,
 };
 use limen_wire::event::{self, Direction, Method, Punch, Rejection};
 use uuid::Uuid;
 
 use crate::camera::Captured;
-use crate::config;
-use crate::feedback::{Feedback, Red};
-use crate::gate::{Gate, Punches, Verdict};
+use crate::feedback::{Feedback, Guide, Red};
+use crate::gate::{Gate, Looks, Punches, Rules, Verdict};
 use crate::heart::{Heart, Stage, TURN};
 use crate::mailbox::{Latest, Taken};
+use guidance::Guidance;
 use look::Look;
-use visits::{Answer, Step, Visits};
+pub use touch::Touch;
+use visits::{Answer, Step, TRIES, Visits, Wants};
 
-/// The gallery that vision looks people up in; the roster exchanges it as a whole.
-pub struct GallerySlot(RwLock<Arc<Gallery<Uuid>>>);
+/// What vision works by and others exchange as a whole.
+pub struct Slot<T>(RwLock<Arc<T>>);
 
-impl GallerySlot {
-    /// A slot with this gallery in it.
-    pub fn new(gallery: Gallery<Uuid>) -> Self {
-        Self(RwLock::new(Arc::new(gallery)))
+/// The gallery that vision looks people up in.
+pub type GallerySlot = Slot<Gallery<Uuid>>;
+
+impl<T> Slot<T> {
+    /// A slot with this in it.
+    pub fn new(value: T) -> Self {
+        Self(RwLock::new(Arc::new(value)))
     }
 
-    /// Exchanges the gallery: whoever is looked up from now on is looked up in this one.
-    pub fn set(&self, gallery: Gallery<Uuid>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gallery);
+    /// Exchanges it: from now on vision works by this one.
+    pub fn set(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }
 
-    /// The present gallery.
-    pub fn get(&self) -> Arc<Gallery<Uuid>> {
+    /// The present one.
+    pub fn get(&self) -> Arc<T> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -61,12 +68,15 @@ pub struct Eyes {
     pub models: Arc<Models>,
     /// Who is known.
     pub gallery: Arc<GallerySlot>,
+    /// When a face becomes a punch. How many frames, for how long and out of sight for how long
+    /// is taken from it once.
+    pub rules: Arc<Slot<Rules>>,
+    /// Where it is told that somebody touched the terminal.
+    pub touch: Touch,
     /// Where punches are kept.
     pub punches: Arc<dyn Punches>,
     /// What the person is shown.
     pub feedback: Arc<dyn Feedback>,
-    /// When a face becomes a punch.
-    pub gate: config::Gate,
     /// Told of every look.
     pub heart: Heart,
 }
@@ -105,37 +115,48 @@ pub fn run(eyes: Eyes, frames: &Latest<Captured>) {
 
 struct Vision {
     eyes: Eyes,
+    /// What holds for the present frame.
+    rules: Arc<Rules>,
     /// Where to look at all.
     watch: Watch,
-    bar: Bar,
     gate: Gate,
-    visits: Visits,
-    /// Whether the people before the camera were asked to come one at a time.
-    asked: bool,
+    visits: Visits<(Chip, Quality)>,
+    guidance: Guidance,
+    /// Touches that were answered, and since when the last one holds.
+    touches: u64,
+    touched: Option<Duration>,
     /// Whether the last frame could not be looked at.
     failing: bool,
 }
 
 impl Vision {
     fn new(eyes: Eyes) -> Self {
-        let away = Duration::from_secs_f64(eyes.gate.away_s);
-        let repunch = Duration::from_secs_f64(eyes.gate.repunch_s);
+        let rules = eyes.rules.get();
         Self {
             watch: Watch::new(),
-            bar: Bar {
-                face_width_px: eyes.gate.min_face_px as f32,
-                ..Bar::default()
-            },
-            gate: Gate::new(away, repunch),
-            visits: Visits::new(eyes.gate.frames, away),
-            asked: false,
+            gate: Gate::new(),
+            visits: Visits::new(Wants {
+                frames: rules.frames,
+                hold: rules.hold,
+                away: rules.away,
+            }),
+            guidance: Guidance::default(),
+            touches: 0,
+            touched: None,
             failing: false,
+            rules,
             eyes,
         }
     }
 
     fn look(&mut self, captured: &Captured) {
-        let failed = self.see(&captured.frame, captured.at).err();
+        self.rules = self.eyes.rules.get();
+        let failed = if self.looks(captured.at) {
+            self.see(&captured.frame, captured.at).err()
+        } else {
+            self.nobody(captured.at);
+            None
+        };
         if let Some(error) = &failed
             && !self.failing
         {
@@ -144,96 +165,161 @@ impl Vision {
         self.failing = failed.is_some();
     }
 
-    fn see(&mut self, frame: &Frame, at: Duration) -> Result<(), FaceError> {
-        let mut faces = self.eyes.models.follow(frame, at, &mut self.watch)?;
-        faces.retain(|face| face.bounds.width() >= self.bar.face_width_px);
-        let looks: Vec<Look> = faces.iter().map(|face| Look::of(frame, face)).collect();
-        let meant = only_face(&faces, frame);
-        let index = meant
-            .ok()
-            .and_then(|one| faces.iter().position(|face| face == one));
-
-        let left = self.visits.see(at, looks, index);
-        self.reject(left);
-        if let Some(person) = self.visits.person() {
-            self.gate.seen(person, at);
+    /// Whether this frame may be looked at.
+    fn looks(&mut self, at: Duration) -> bool {
+        let touches = self.eyes.touch.count();
+        if touches != self.touches {
+            (self.touches, self.touched) = (touches, Some(at));
         }
-        match meant {
-            Err(NotOneFace::Several) => {
-                if !self.asked {
-                    self.eyes.feedback.one_at_a_time();
-                }
-                self.asked = true;
-                Ok(())
-            }
-            Err(NotOneFace::None) => {
-                self.asked = false;
-                Ok(())
-            }
-            Ok(face) => {
-                self.asked = false;
-                if self.visits.wants(at) {
-                    self.recognise(frame, face, at)?;
-                }
-                Ok(())
-            }
+        let touch = self.rules.touch;
+        match self.rules.looks {
+            Looks::Never => false,
+            Looks::Always => true,
+            Looks::Touched => self
+                .touched
+                .is_some_and(|since| at.saturating_sub(since) < touch),
         }
     }
 
-    /// One more embedding for the present visit, and the decision when there are enough.
+    /// A frame that is not looked at.
+    fn nobody(&mut self, at: Duration) {
+        let (_, left) = self.visits.follow(at, Vec::new());
+        self.reject(left);
+        self.guide(at, None);
+    }
+
+    fn see(&mut self, frame: &Frame, at: Duration) -> Result<(), FaceError> {
+        let mut faces = self.eyes.models.follow(frame, at, &mut self.watch)?;
+        let bar = Bar::default();
+        faces.retain(|face| face.bounds.width() >= bar.face_width_px);
+        // A face is as near in a picture of twice the size.
+        let least = self.rules.face_px * frame.width().max(frame.height()) as f32 / 640.0;
+        let looks = faces
+            .iter()
+            .map(|face| (Look::of(frame, face), face.bounds.width() / least));
+        let (near, left) = self.visits.follow(at, looks.collect());
+        self.reject(left);
+        for person in self.visits.people() {
+            self.gate.seen(person, at);
+        }
+        let is_near = |n: &usize| near[*n];
+        let near: Vec<usize> = (0..faces.len()).filter(is_near).collect();
+        let nearest: Vec<Detection> = near.iter().map(|&n| faces[n].clone()).collect();
+        let meant = only_face(&nearest, frame);
+        let number = meant
+            .ok()
+            .and_then(|one| faces.iter().position(|face| face == one));
+        let left = self.visits.mean(number);
+        self.reject(left);
+        let guide = match meant {
+            Err(NotOneFace::Several) => Some(Guide::OneAtATime),
+            Err(NotOneFace::None) if faces.is_empty() => None,
+            Err(NotOneFace::None) => Some(Guide::Mend(Flaw::Small)),
+            Ok(_) if !self.visits.is_open() => None,
+            Ok(face) => self.recognise(frame, face, at)?.map(Guide::Mend),
+        };
+        self.guide(at, guide);
+        Ok(())
+    }
+
+    fn guide(&mut self, at: Duration, guide: Option<Guide>) {
+        if let Some(told) = self.guidance.next(at, guide) {
+            self.eyes.feedback.guide(told);
+        }
+    }
+
+    /// One more frame for the present visit, and the decision when there are enough. Gives what
+    /// is wrong with the frame.
     fn recognise(
         &mut self,
         frame: &Frame,
         face: &Detection,
         at: Duration,
-    ) -> Result<(), FaceError> {
+    ) -> Result<Option<Flaw>, FaceError> {
+        let (chip, quality) = match self.judge(frame, face)? {
+            Ok(good) => good,
+            Err(flaw) => {
+                if let Some(flaws) = self.visits.flawed(at, flaw) {
+                    let seen: Vec<Seen> = flaws.into_iter().map(Seen::Flawed).collect();
+                    self.decide(&seen, at);
+                }
+                return Ok(Some(flaw));
+            }
+        };
+        let offered = self.visits.offer(at, quality.weight(), (chip, quality));
+        let Some((chip, quality)) = offered else {
+            return Ok(None);
+        };
+        let embedding = self.eyes.models.embed_chip(&chip)?;
+        match self.visits.add(at, Shot::new(embedding, &quality)) {
+            Step::More => {}
+            Step::Same(why) => {
+                self.touched = None;
+                self.eyes.feedback.red(Red::Rejected(why));
+            }
+            Step::Decide(frames) => {
+                let usable = |shot| Seen::Usable(Box::new(shot));
+                let seen: Vec<Seen> = frames.into_iter().map(usable).collect();
+                self.decide(&seen, at);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The face chip of a frame that is good enough, or what is wrong with it.
+    fn judge(
+        &self,
+        frame: &Frame,
+        face: &Detection,
+    ) -> Result<Result<(Chip, Quality), Flaw>, FaceError> {
+        let bar = Bar::default();
+        if let Some(flaw) = bar.box_flaw(frame, face) {
+            return Ok(Err(flaw));
+        }
         let aligned = self.eyes.models.align(frame, face)?;
         let quality = Quality::of(frame, face, &aligned);
-        if quality.flaw(&self.bar).is_some() {
-            return Ok(());
-        }
-        let embedding = self.eyes.models.embed_chip(&aligned.chip)?;
-        let frames = match self.visits.add(at, Shot::new(embedding, &quality)) {
-            Step::More => return Ok(()),
-            Step::Same(why) => {
-                self.eyes.feedback.red(Red::Rejected(why));
-                return Ok(());
-            }
-            Step::Decide(frames) => frames,
-        };
-        let answer = match Probe::from_shots(&frames) {
-            Ok(probe) => {
-                let gallery = self.eyes.gallery.get();
-                gallery.identify(&probe, self.eyes.gate.fpir)
-            }
-            // Embeddings of a face always make a probe.
-            Err(_) => Decision::Unknown,
-        };
-        let rejected = match answer {
+        Ok(match quality.flaw(&bar) {
+            Some(flaw) => Err(flaw),
+            None => Ok((aligned.chip, quality)),
+        })
+    }
+
+    fn decide(&mut self, seen: &[Seen], at: Duration) {
+        let gallery = self.eyes.gallery.get();
+        // The rate is the visit's, whose tries share it.
+        let fpir = self.rules.fpir / f64::from(TRIES);
+        let answer = match policy::visit(&gallery, seen, fpir) {
             // Nobody asks for a second factor at this door.
             Decision::Ambiguous
             | Decision::Match {
                 second_factor: Some(SecondFactor::Twin),
                 ..
-            } => self
-                .visits
-                .decided(at, Answer::Nobody(Rejection::Ambiguous)),
+            } => Answer::Nobody(Rejection::Ambiguous),
             Decision::Match { id, grade, .. } => {
                 self.visits.decided(at, Answer::Person(id));
-                self.punch(id, grade, frames.len(), at);
-                None
+                return self.punch(id, grade, counted(seen), at);
             }
-            Decision::Unknown => self.visits.decided(at, Answer::Nobody(Rejection::Unknown)),
-            Decision::PoorQuality(_) => self.visits.decided(at, Answer::Nobody(Rejection::Quality)),
+            Decision::Unknown => Answer::Nobody(Rejection::Unknown),
+            Decision::PoorQuality(flaw) => {
+                // No try was used: they may mend it.
+                self.eyes.feedback.red(Red::Poor(flaw));
+                return self.eyes.punches.rejected(Rejection::Quality);
+            }
         };
-        self.reject(rejected);
-        Ok(())
+        if let Some(why) = self.visits.decided(at, answer) {
+            self.touched = None;
+            self.reject([why]);
+        }
     }
 
     /// Match → durable → green.
     fn punch(&mut self, person: Uuid, grade: Grade, frames: usize, at: Duration) {
-        if self.gate.arrived(person, at) != Verdict::Punch {
-            return self.eyes.feedback.again(person);
+        self.touched = None;
+        let lately = self.eyes.punches.lately(person);
+        match self.gate.arrived(person, at, lately, &self.rules) {
+            Verdict::Punch => {}
+            Verdict::StillHere | Verdict::TooSoon => return self.eyes.feedback.again(person),
+            Verdict::Reverses => return self.eyes.feedback.reverses(person),
         }
         let punch = Punch {
             person,
@@ -255,9 +341,9 @@ impl Vision {
         }
     }
 
-    /// Tells that a visit ended with nobody named.
-    fn reject(&self, why: Option<Rejection>) {
-        if let Some(why) = why {
+    /// Tells that visits ended with nobody named.
+    fn reject(&self, rejected: impl IntoIterator<Item = Rejection>) {
+        for why in rejected {
             self.eyes.feedback.red(Red::Rejected(why));
             self.eyes.punches.rejected(why);
         }
@@ -268,4 +354,13 @@ impl Vision {
         let left = self.visits.end();
         self.reject(left);
     }
+}
+
+/// The frames that a decision rests on, without those that were set aside.
+fn counted(seen: &[Seen]) -> usize {
+    let shots = seen.iter().filter_map(|one| match one {
+        Seen::Usable(shot) => Some(shot.as_ref().clone()),
+        Seen::Flawed(_) => None,
+    });
+    Probe::from_shots(&shots.collect::<Vec<_>>()).map_or(0, |probe| probe.frames())
 }

@@ -101,6 +101,7 @@ impl Terminal {
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
             status_every: Duration::from_secs(60),
+            on_settings: Box::new(|_| {}),
             on_roster: Box::new(move || {
                 count.fetch_add(1, Ordering::SeqCst);
                 Ok(())

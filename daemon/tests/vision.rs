@@ -13,11 +13,14 @@ mod vision {
 
 use limen_daemon::camera::Change;
 use limen_daemon::config;
+use limen_daemon::feedback::Guide;
+use limen_face::Frame;
+use limen_face::quality::Flaw;
 use limen_wire::event::{Direction, Method, Rejection};
 use uuid::Uuid;
 
 use vision::door::{Door, Light, template};
-use vision::pictures::{beside, bundled, folder, nobody, portrait};
+use vision::pictures::{before_a_wall, beside, bundled, face_of, folder, nobody, portrait};
 
 const OBAMA: Uuid = Uuid::from_u128(44);
 const BIDEN: Uuid = Uuid::from_u128(46);
@@ -83,13 +86,13 @@ fn of_two_who_look_the_same_nobody_is_punched() {
 
 #[test]
 fn somebody_who_lingers_is_punched_once_and_after_being_away_again() {
-    // 35 s each: there from 0 to 70, away to 105, there again.
+    // 160 s each: there from 0 to 320, away to 480, there again.
     let there = || bundled("obama2.jpg");
     let shown = folder(&[there(), there(), nobody(), there()]);
-    let seen = door().watch(shown.path(), 1.0, 35_000);
+    let seen = door().watch(shown.path(), 0.5, 160_000);
     assert_eq!(seen.people(), [OBAMA, OBAMA]);
     let shown = folder(&[there(), there(), there()]);
-    let seen = door().watch(shown.path(), 1.0, 35_000);
+    let seen = door().watch(shown.path(), 0.5, 160_000);
     assert_eq!(seen.people(), [OBAMA]);
 }
 
@@ -103,12 +106,25 @@ fn somebody_who_is_back_too_soon_is_told_so() {
 }
 
 #[test]
+fn a_punch_is_not_undone_by_coming_back_within_minutes() {
+    let there = || bundled("obama2.jpg");
+    let shown = folder(&[there(), nobody(), there()]);
+    let seen = door().watch(shown.path(), 0.5, 80_000);
+    assert_eq!(seen.people(), [OBAMA]);
+    assert_eq!(
+        seen.lights,
+        [Light::Green(OBAMA, 1), Light::Reverses(OBAMA)]
+    );
+}
+
+#[test]
 fn with_no_waiting_times_every_visit_is_a_punch() {
     let there = || bundled("obama2.jpg");
     let shown = folder(&[there(), nobody(), there(), nobody(), there()]);
     let gate = config::Gate {
         away_s: 0.0,
         repunch_s: 0.0,
+        reverse_s: 0.0,
         fpir: 0.01,
         ..config::Gate::default()
     };
@@ -142,7 +158,7 @@ fn of_two_who_are_near_nobody_is_punched() {
     let shown = folder(&[beside(portrait("obama2.jpg"), portrait("astronaut.png"))]);
     let seen = door().watch(shown.path(), 10.0, 3000);
     assert_eq!((seen.people(), &seen.rejected[..]), (vec![], &[][..]));
-    assert_eq!(seen.lights, [Light::OneAtATime]);
+    assert_eq!(seen.lights, [Light::Guide(Some(Guide::OneAtATime))]);
 }
 
 #[test]
@@ -172,4 +188,113 @@ fn a_replay_runs_on_the_frames_own_time() {
     let wanted = [Light::Green(OBAMA, 1), Light::Red(Rejection::Unknown)];
     assert_eq!(runs.next().unwrap(), wanted);
     assert_eq!(runs.next().unwrap(), wanted);
+}
+
+/// Somebody whose face is 130 pixels wide, at a place of the picture.
+fn at(left: i32) -> Frame {
+    before_a_wall(&[(&face_of("obama2.jpg", 130), left, 200)])
+}
+
+fn wall() -> Frame {
+    before_a_wall(&[])
+}
+
+#[test]
+fn somebody_who_passes_is_not_punched_and_who_stops_is() {
+    // Looking at the camera all the time, 64 pixels further in each tenth of a second: a step.
+    let passing = || (-1..10).map(|n| at(64 * n));
+    let walls = || (0..20).map(|_| wall());
+    let shown: Vec<Frame> = walls().chain(passing()).chain(walls()).collect();
+    let seen = door().watch(folder(&shown).path(), 10.0, 0);
+    assert_eq!((&seen.lights[..], seen.people()), (&[][..], vec![]));
+    assert_eq!(seen.rejected, []);
+
+    let stopping = passing().take(5).chain((0..12).map(|n| at(256 + n % 2)));
+    let shown: Vec<Frame> = walls().chain(stopping).chain(walls()).collect();
+    let seen = door().watch(folder(&shown).path(), 10.0, 0);
+    assert_eq!(seen.lights, [Light::Green(OBAMA, 1)]);
+}
+
+#[test]
+fn a_glance_is_no_punch() {
+    // Half a second before the camera, gone, and there for a second.
+    let shown: Vec<Frame> = (0..5)
+        .map(|_| at(256))
+        .chain((0..20).map(|_| wall()))
+        .collect();
+    let seen = door().watch(folder(&shown).path(), 10.0, 0);
+    assert_eq!((seen.lights, seen.punches), (vec![], vec![]));
+}
+
+#[test]
+fn who_lingers_in_the_background_is_punched_once_while_others_come_and_go() {
+    // He punches, steps back and stays; a stranger comes and is turned away; he steps up again
+    // six minutes later, never out of sight for ten seconds.
+    let (near, far) = (face_of("obama2.jpg", 130), face_of("obama2.jpg", 88));
+    let stranger = face_of("astronaut.png", 180);
+    let alone_far = before_a_wall(&[(&far, 42, 142)]);
+    let both = before_a_wall(&[(&far, 42, 142), (&stranger, 280, 120)]);
+    let alone_near = before_a_wall(&[(&near, 0, 100)]);
+    let mut shown = vec![alone_near.clone(); 10];
+    shown.extend(vec![alone_far.clone(); 10]);
+    shown.extend(vec![both; 40]);
+    shown.extend(vec![alone_far; 340]);
+    shown.extend(vec![alone_near; 10]);
+    let seen = door().watch(folder(&shown).path(), 1.0, 0);
+    assert_eq!(seen.people(), [OBAMA]);
+    assert_eq!(seen.rejected, [Rejection::Unknown]);
+}
+
+#[test]
+fn who_is_far_away_is_asked_to_come_closer_and_nothing_else() {
+    let far = before_a_wall(&[(&face_of("obama2.jpg", 88), 200, 200)]);
+    let seen = door().watch(folder(&[far]).path(), 10.0, 5000);
+    assert_eq!(seen.lights, [Light::Guide(Some(Guide::Mend(Flaw::Small)))]);
+    assert_eq!((seen.punches, seen.rejected), (vec![], vec![]));
+}
+
+#[test]
+fn who_cannot_be_made_out_is_told_why_and_may_mend_it() {
+    let obama = portrait("obama2.jpg");
+    let half_outside = before_a_wall(&[(&obama, -170, 50)]);
+    let inside = before_a_wall(&[(&obama, 0, 50)]);
+    let shown = folder(&[half_outside, inside]);
+    let seen = door().watch(shown.path(), 10.0, 3000);
+    assert_eq!(
+        seen.lights,
+        [
+            Light::Guide(Some(Guide::Mend(Flaw::Cropped))),
+            Light::Poor(Flaw::Cropped),
+            Light::Guide(None),
+            Light::Green(OBAMA, 1)
+        ]
+    );
+    assert_eq!(seen.rejected, [Rejection::Quality]);
+}
+
+#[test]
+fn where_a_touch_begins_it_nobody_is_looked_at_before() {
+    let touched = || config::Gate {
+        looks: config::Looks::Touched,
+        fpir: 0.01,
+        ..config::Gate::default()
+    };
+    let there = || bundled("obama2.jpg");
+    let shown = folder(&[there(), nobody(), portrait("astronaut.png")]);
+    let seen = door().with(touched()).watch(shown.path(), 5.0, 4000);
+    assert_eq!((seen.lights, seen.rejected), (vec![], vec![]));
+    // One touch is one answer: the stranger who comes then is not looked at.
+    let seen = door()
+        .with(touched())
+        .touched()
+        .watch(shown.path(), 5.0, 4000);
+    assert_eq!(seen.lights, [Light::Green(OBAMA, 1)]);
+    assert_eq!(seen.rejected, []);
+    // A touch holds for ten seconds.
+    let shown = folder(&[nobody(), nobody(), nobody(), there()]);
+    let seen = door()
+        .with(touched())
+        .touched()
+        .watch(shown.path(), 5.0, 4000);
+    assert_eq!(seen.lights, []);
 }

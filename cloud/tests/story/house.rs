@@ -222,8 +222,8 @@ impl House {
         let folder = self.folder.path().join(name);
         fs::create_dir(&folder).unwrap();
         let config = format!(
-            "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\nmin_face_px = 40\naway_s = 0.0\n\
-             repunch_s = 0.0\n[clock]\ntrust = \"system\"\n[cloud]\nmqtt = \"{mqtt}\"\n\
+            "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\nmin_face_px = 40\nhold_s = 0.0\naway_s = 0.0\n\
+             repunch_s = 0.0\nreverse_s = 0.0\n[clock]\ntrust = \"system\"\n[cloud]\nmqtt = \"{mqtt}\"\n\
              [log]\nformat = \"json\"\n",
             models()
         );

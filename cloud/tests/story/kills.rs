@@ -21,7 +21,7 @@ pub fn busy(extra: &str, mqtt: &str) -> (House, Terminal) {
         &[picture("obama.jpg"), picture("biden.jpg")],
     );
     let camera = format!(
-        "source = \"folder:{}\"\nloop = true\nevery_frame = true",
+        "source = \"folder:{}\"\nfps = 1\nloop = true\nevery_frame = true",
         pictures.display()
     );
     let terminal = house.claim("door", &camera, mqtt);

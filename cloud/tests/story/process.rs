@@ -91,11 +91,19 @@ impl Program {
         self.drain();
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
     /// As systemd ends it; it must end by itself and well.
     pub fn terminate(&mut self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
         let status = self.end();
         assert!(status.success(), "{}: {status}\n{}", self.name, self.all());
     }

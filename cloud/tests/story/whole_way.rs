@@ -5,6 +5,7 @@ use reqwest::Method;
 use super::house::{House, free_port, picture, scene};
 use super::kills::{busy, greens_of, settle};
 use super::ledger;
+use super::process::Program;
 
 #[test]
 fn a_face_at_a_camera_becomes_an_hour_in_the_payroll() {
@@ -20,7 +21,7 @@ fn a_face_at_a_camera_becomes_an_hour_in_the_payroll() {
     ];
     let pictures = scene(&house.folder.path().join("scene"), &visitors.map(picture));
     let camera = format!(
-        "source = \"folder:{}\"\nloop = false\nevery_frame = true",
+        "source = \"folder:{}\"\nfps = 1\nloop = false\nevery_frame = true",
         pictures.display()
     );
     let terminal = house.claim("door", &camera, "");
@@ -116,4 +117,32 @@ fn a_terminal_off_this_machine_goes_by_mutual_tls_until_it_is_revoked() {
     daemon.await_line("the line to the cloud");
     assert_eq!(house.live()["terminals"].as_array().unwrap().len(), 0);
     daemon.terminate();
+}
+
+/// Where a touch begins it, the pictures run through to their end and nobody was looked at; each press of a button
+/// is one punch.
+#[test]
+fn nobody_is_looked_at_before_a_button_is_pressed() {
+    let (_house, terminal) = busy("", "");
+    terminal.configure(
+        "frames = 1",
+        "frames = 1\nlooks = \"touched\"\ntouch_s = 60",
+    );
+    terminal.configure("loop = true", "loop = false");
+    let mut daemon = terminal.run(&["--until-end"]);
+    assert!(daemon.end().success());
+    let told = |daemon: &Program| {
+        daemon.lines("punch accepted").len() + daemon.lines("not recognised").len()
+    };
+    assert_eq!(told(&daemon), 0);
+
+    terminal.configure("loop = false", "loop = true");
+    let mut daemon = terminal.run(&[]);
+    daemon.await_line("limen-daemon is ready");
+    for press in 1..=2 {
+        daemon.signal("USR1");
+        daemon.await_lines("punch accepted", press);
+    }
+    daemon.terminate();
+    assert_eq!(told(&daemon), 2);
 }

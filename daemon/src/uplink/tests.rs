@@ -71,6 +71,7 @@ fn work(data: &TempDir) -> (Work, Arc<AtomicU32>) {
             clock,
             vitals: Arc::new(Vitals::new(data.path())),
             status_every: Duration::from_secs(60),
+            on_settings: Box::new(|_| {}),
             on_roster: Box::new(move || {
                 count.fetch_add(1, Ordering::SeqCst);
                 Ok(())

@@ -1,31 +1,48 @@
-//! Visits: whose frames belong together, when enough was seen for a decision, and when one ends.
+//! Visits: the faces that are followed, whose frames belong together, when enough was seen for a
+//! decision, and when a visit ends.
 //!
-//! Pure: looks, embeddings and the time are passed in. The rate of strangers let in is promised
-//! per visit, so a visit gets one decision and two more tries at most, and somebody who was turned
-//! away and comes back before `away_s` has passed continues the visit of before.
+//! Pure: looks, frames, embeddings and the time are passed in.
+//!
+//! - A punch is meant by whoever stands before the camera alone, near and facing it, for `hold`
+//!   without a break. That time is cut into as many slots as a decision wants embeddings, and of
+//!   each slot only the best frame is embedded.
+//! - The rate of strangers let in is promised per visit, so a visit gets one decision and two more
+//!   tries at most, which share the rate ([`TRIES`]), and somebody who was turned away and comes
+//!   back before `away` has passed continues the visit of before.
+//! - Whoever was recognised is followed while they are in sight, near or not.
 
 use std::time::Duration;
 
+use limen_face::quality::Flaw;
 use limen_face::{Embedding, Shot};
 use limen_wire::event::Rejection;
 use uuid::Uuid;
 
 use super::look::Look;
 
+/// Decisions of one visit.
+pub(super) const TRIES: u32 = 3;
+
 /// Out of sight for longer, and the next face is looked at afresh, whoever it is. On a machine
 /// that looks at less than two frames a second it is two frames.
 const GONE: Duration = Duration::from_secs(1);
 
-/// Decisions of one visit.
-const TRIES: u32 = 3;
+/// Beside somebody who is near, others are looked for once a second: they are not out of sight.
+const GONE_BESIDE: Duration = Duration::from_millis(2500);
 
-/// Between two tries, so that the second sees something else than the first.
+/// Lost or flawed for longer, and whoever stands there has to stand still anew.
+const BREAK: Duration = Duration::from_millis(400);
+
+/// Between two tries at least, so that the second sees something else than the first.
 const BETWEEN_TRIES: Duration = Duration::from_millis(700);
 
 /// Whoever stood there for this long, and this many frames, and could not be looked at, is told
 /// so; who just passed is not.
 const STOOD: Duration = Duration::from_secs(2);
-const STOOD_FRAMES: u32 = 6;
+const STOOD_FRAMES: usize = 6;
+
+/// A face that was near stays near at this share of the width: nobody stands like a post.
+const STAYS_NEAR: f32 = 0.85;
 
 /// Two embeddings of one face, moments apart, are nearer than this (plain distance); farther, and
 /// somebody else stepped in.
@@ -40,8 +57,19 @@ const NOTHING_NEW: f32 = 0.1;
 /// told twice.
 const SAME_STRANGER: f32 = 0.28;
 
-/// Strangers who are remembered at a time; for `away_s` at most.
+/// Strangers who are remembered at a time; for `away` at most.
 const STRANGERS: usize = 16;
+
+/// What a decision wants.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wants {
+    /// Embeddings.
+    pub(super) frames: usize,
+    /// Time that somebody stands near and facing the camera.
+    pub(super) hold: Duration,
+    /// Time out of sight after which a stranger is a new one.
+    pub(super) away: Duration,
+}
 
 /// What became of an embedding.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,32 +89,43 @@ pub(super) enum Answer {
     Nobody(Rejection),
 }
 
-/// The visit before the camera, and the strangers of the last moments.
-pub(super) struct Visits {
-    frames: usize,
-    away: Duration,
-    present: Option<Visit>,
+/// The faces that are followed, and the strangers of the last moments. `T` is what the caller
+/// keeps of a frame until it is embedded.
+pub(super) struct Visits<T> {
+    wants: Wants,
+    visits: Vec<Visit<T>>,
+    /// Which visit each face of the last frame belongs to, and which of them is meant.
+    faces: Vec<usize>,
+    meant: Option<usize>,
     strangers: Vec<Stranger>,
     /// The frame before this one, and the time between it and its own predecessor.
     last: Option<Duration>,
     rhythm: Option<Duration>,
 }
 
-struct Visit {
+struct Visit<T> {
     look: Look,
-    began: Duration,
     seen: Duration,
-    /// Frames in which the face was near and alone.
-    stood: u32,
+    near: bool,
+    /// Since when it is the one who is meant, without a break.
+    stands: Option<Duration>,
+    window: Window<T>,
     /// Those that say something new.
     shots: Vec<Shot>,
-    /// Embeddings so far, and how many the next decision waits for.
-    looked: usize,
-    enough: usize,
-    /// No embedding before.
-    not_before: Duration,
+    /// What was wrong with the frames while none was good enough; told once.
+    flaws: Vec<Flaw>,
+    told: bool,
     tries: u32,
     state: State,
+}
+
+/// The time in which the frames of one try are taken, one from each of its slots.
+struct Window<T> {
+    begins: Option<Duration>,
+    length: Duration,
+    taken: usize,
+    /// The best frame since the last that was taken, and its weight.
+    best: Option<(f32, T)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,93 +143,168 @@ struct Stranger {
     why: Rejection,
 }
 
-impl Visits {
-    /// `frames`: embeddings for one decision. `away`: time out of sight that ends a visit.
-    pub(super) fn new(frames: usize, away: Duration) -> Self {
+impl<T> Visits<T> {
+    pub(super) fn new(wants: Wants) -> Self {
         Self {
-            frames,
-            away,
-            present: None,
+            wants,
+            visits: Vec::new(),
+            faces: Vec::new(),
+            meant: None,
             strangers: Vec::new(),
             last: None,
             rhythm: None,
         }
     }
 
-    /// The near faces of a frame, and which of them is meant: the nearest, where no other is as
-    /// near. Gives why somebody was not recognised whose visit ended by this.
-    pub(super) fn see(
+    /// The faces of a frame, each with its width in shares of the least that is near. Gives which
+    /// of them are near, and why somebody was not recognised whose visit ended by this.
+    pub(super) fn follow(
         &mut self,
         at: Duration,
-        near: Vec<Look>,
-        meant: Option<usize>,
-    ) -> Option<Rejection> {
-        let rhythm = self.rhythm.unwrap_or(Duration::MAX);
-        let gone = GONE.max(rhythm.saturating_mul(2));
-        self.rhythm = self.last.map(|last| at.saturating_sub(last));
-        self.last = Some(at);
-        let away = self.away;
-        self.strangers
-            .retain(|one| at.saturating_sub(one.seen) < away);
-        let gone_on = self.present.as_ref().and_then(|visit| {
-            let recent = at.saturating_sub(visit.seen) <= gone;
-            near.iter()
-                .position(|look| recent && visit.look.goes_on_as(look))
-        });
-        if let (Some(visit), Some(index)) = (&mut self.present, gone_on) {
-            visit.look = near[index].clone();
-            visit.seen = at;
+        faces: Vec<(Look, f32)>,
+    ) -> (Vec<bool>, Vec<Rejection>) {
+        let left = self.lose(at);
+        self.faces.clear();
+        let mut near = Vec::with_capacity(faces.len());
+        for (look, width) in faces {
+            // Of several whom it may be, the one who was seen last.
+            let goes_on = (0..self.visits.len())
+                .filter(|&n| !self.faces.contains(&n) && self.visits[n].look.goes_on_as(&look))
+                .max_by_key(|&n| self.visits[n].seen);
+            let number = goes_on.unwrap_or(self.visits.len());
+            if goes_on.is_none() {
+                self.visits
+                    .push(Visit::new(look.clone(), at, self.wants.hold));
+            }
+            self.faces.push(number);
+            let visit = &mut self.visits[number];
+            visit.near = width >= if visit.near { STAYS_NEAR } else { 1.0 };
+            near.push(visit.near);
+            (visit.look, visit.seen) = (look, at);
             if let State::TurnedAway(_) = visit.state
                 && let Some(stranger) = stranger(&mut self.strangers, &visit.shots)
             {
                 stranger.seen = at;
             }
         }
-        match meant {
-            Some(index) if gone_on == Some(index) => {
-                if let Some(visit) = &mut self.present {
-                    visit.stood += 1;
-                }
-                None
-            }
-            Some(index) => {
-                let left = self.end();
-                self.present = Some(Visit::new(near[index].clone(), at, self.frames));
-                left
-            }
-            None => {
-                let left = |visit: &Visit| at.saturating_sub(visit.seen) > gone;
-                if self.present.as_ref().is_some_and(left) {
-                    self.end()
-                } else {
-                    None
-                }
-            }
-        }
+        (near, left)
     }
 
-    /// The recognised person who is before the camera in the last frame.
-    pub(super) fn person(&self) -> Option<Uuid> {
-        match self.present.as_ref()? {
-            Visit {
-                state: State::Person(person),
-                seen,
-                ..
-            } if Some(*seen) == self.last => Some(*person),
-            _ => None,
-        }
+    /// Ends the visits of those who were not seen for too long.
+    fn lose(&mut self, at: Duration) -> Vec<Rejection> {
+        let rhythm = self.rhythm.unwrap_or(Duration::MAX).saturating_mul(2);
+        self.rhythm = self.last.map(|last| at.saturating_sub(last));
+        self.last = Some(at);
+        let away = self.wants.away;
+        self.strangers
+            .retain(|one| at.saturating_sub(one.seen) < away);
+        let meant = self.meant.take();
+        let (mut left, mut number) = (Vec::new(), 0);
+        self.visits.retain_mut(|visit| {
+            let beside = meant.is_some_and(|meant| meant != number);
+            number += 1;
+            let unseen = at.saturating_sub(visit.seen);
+            if unseen > BREAK.max(rhythm) {
+                visit.stands_no_more();
+            }
+            let gone = if beside { GONE_BESIDE } else { GONE };
+            let stays = unseen <= gone.max(rhythm);
+            if !stays {
+                left.extend(visit.end(&mut self.strangers));
+            }
+            stays
+        });
+        left
     }
 
-    /// Whether an embedding of the face that is meant would be of use.
-    pub(super) fn wants(&self, at: Duration) -> bool {
-        self.present
-            .as_ref()
-            .is_some_and(|visit| matches!(visit.state, State::Open(_)) && at >= visit.not_before)
+    /// Which face of the last frame is meant: the nearest, where no other is as near. Gives why
+    /// somebody was not recognised whose visit ended by this.
+    pub(super) fn mean(&mut self, face: Option<usize>) -> Vec<Rejection> {
+        self.meant = face.and_then(|face| self.faces.get(face).copied());
+        let mut left = Vec::new();
+        for (number, visit) in self.visits.iter_mut().enumerate() {
+            if self.meant == Some(number) {
+                visit.stands = visit.stands.or(Some(visit.seen));
+                continue;
+            }
+            if Some(visit.seen) == self.last || self.meant.is_some() {
+                visit.stands_no_more();
+            }
+            // Somebody else is there, or the same at another place: no fresh tries for them.
+            if Some(visit.seen) != self.last && self.meant.is_some() {
+                left.extend(visit.end(&mut self.strangers));
+            }
+        }
+        left
+    }
+
+    /// Those who were recognised before and are in the last frame.
+    pub(super) fn people(&self) -> impl Iterator<Item = Uuid> {
+        let there = |visit: &&Visit<T>| Some(visit.seen) == self.last;
+        self.visits
+            .iter()
+            .filter(there)
+            .filter_map(|visit| match visit.state {
+                State::Person(person) => Some(person),
+                _ => None,
+            })
+    }
+
+    /// Whether anything is still to be found out about the face that is meant.
+    pub(super) fn is_open(&self) -> bool {
+        let meant = self.meant.and_then(|number| self.visits.get(number));
+        meant.is_some_and(|visit| matches!(visit.state, State::Open(_)))
+    }
+
+    fn meant(&mut self) -> Option<&mut Visit<T>> {
+        self.visits.get_mut(self.meant?)
+    }
+
+    /// A frame in which the face that is meant is good enough, the better the larger its weight.
+    /// Gives the frame to embed now: at the end of each slot the best of it.
+    pub(super) fn offer(&mut self, at: Duration, weight: f32, frame: T) -> Option<T> {
+        let frames = u32::try_from(self.wants.frames).unwrap_or(u32::MAX);
+        let visit = self.meant()?;
+        // What was wrong is mended.
+        visit.flaws.clear();
+        let window = &mut visit.window;
+        let begins = *window.begins.get_or_insert(at);
+        if window.best.as_ref().is_none_or(|(best, _)| weight > *best) {
+            window.best = Some((weight, frame));
+        }
+        let slots = u32::try_from(window.taken).unwrap_or(u32::MAX) + 1;
+        if at < begins + window.length * slots / frames {
+            return None;
+        }
+        window.taken += 1;
+        window.best.take().map(|(_, frame)| frame)
+    }
+
+    /// A frame in which the face that is meant is not good enough. Gives what was wrong all the
+    /// time, when somebody has stood there for so long that they are to be told.
+    pub(super) fn flawed(&mut self, at: Duration, flaw: Flaw) -> Option<Vec<Flaw>> {
+        let visit = self.meant()?;
+        if !is_meant_with(flaw) {
+            visit.window.restart();
+        }
+        if visit.told || visit.tries > 0 {
+            return None;
+        }
+        visit.flaws.push(flaw);
+        let stood = visit
+            .stands
+            .is_some_and(|since| at.saturating_sub(since) >= STOOD);
+        if !stood || visit.flaws.len() < STOOD_FRAMES {
+            return None;
+        }
+        visit.told = true;
+        Some(std::mem::take(&mut visit.flaws))
     }
 
     /// An embedding of the face that is meant.
     pub(super) fn add(&mut self, at: Duration, shot: Shot) -> Step {
-        let Some(visit) = &mut self.present else {
+        let frames = self.wants.frames;
+        let Some(visit) = self.meant.and_then(|number| self.visits.get_mut(number)) else {
             return Step::More;
         };
         let distance = |one: &Shot| one.embedding.distance(&shot.embedding);
@@ -200,10 +314,9 @@ impl Visits {
             // Somebody may have stepped in unnoticed: two people are never averaged. The tries
             // stay used, since it may as well have been one bad frame.
             visit.shots.clear();
-            visit.looked = 0;
-            visit.enough = self.frames;
+            visit.window.restart();
+            (visit.window.begins, visit.window.taken) = (Some(at), 1);
         }
-        visit.looked += 1;
         let known = |one: &Shot| distance(one) < NOTHING_NEW;
         if !visit.shots.iter().any(known) {
             visit.shots.push(shot);
@@ -215,15 +328,16 @@ impl Visits {
             visit.state = State::TurnedAway(stranger.why);
             return Step::Same(stranger.why);
         }
-        if visit.looked < visit.enough {
+        if visit.window.taken < frames {
             return Step::More;
         }
-        Step::Decide(visit.shots.clone())
+        Step::Decide(best(&visit.shots, frames))
     }
 
     /// The answer to [`Step::Decide`]. Gives why, when this was the last try.
     pub(super) fn decided(&mut self, at: Duration, answer: Answer) -> Option<Rejection> {
-        let visit = self.present.as_mut()?;
+        let pause = self.wants.hold.max(BETWEEN_TRIES);
+        let visit = self.visits.get_mut(self.meant?)?;
         let why = match answer {
             Answer::Person(person) => {
                 visit.state = State::Person(person);
@@ -233,50 +347,94 @@ impl Visits {
             Answer::Nobody(why) => why,
         };
         visit.tries += 1;
+        visit.state = State::Open(Some(why));
+        visit.window = Window::new(pause);
+        visit.window.begins = Some(at);
         if visit.tries < TRIES {
-            visit.state = State::Open(Some(why));
-            visit.enough = visit.looked + self.frames;
-            visit.not_before = at + BETWEEN_TRIES;
             return None;
         }
-        visit.state = State::TurnedAway(why);
-        remember(&mut self.strangers, visit, why);
-        Some(why)
+        visit.end(&mut self.strangers)
     }
 
-    /// Ends the present visit. Gives why, when nobody was named and nobody was told.
-    pub(super) fn end(&mut self) -> Option<Rejection> {
-        let visit = self.present.take()?;
-        match visit.state {
-            State::Open(Some(why)) => {
-                remember(&mut self.strangers, &visit, why);
-                Some(why)
-            }
-            State::Open(None) => {
-                let stood =
-                    visit.stood >= STOOD_FRAMES && visit.seen.saturating_sub(visit.began) >= STOOD;
-                stood.then_some(Rejection::Quality)
-            }
-            State::Person(_) | State::TurnedAway(_) => None,
-        }
+    /// Ends all visits. Gives why, where nobody was named and nobody was told.
+    pub(super) fn end(&mut self) -> Vec<Rejection> {
+        let strangers = &mut self.strangers;
+        let ended = self.visits.drain(..);
+        ended.filter_map(|mut visit| visit.end(strangers)).collect()
     }
 }
 
-impl Visit {
-    fn new(look: Look, at: Duration, frames: usize) -> Self {
+impl<T> Visit<T> {
+    fn new(look: Look, at: Duration, hold: Duration) -> Self {
         Self {
             look,
-            began: at,
             seen: at,
-            stood: 1,
+            near: false,
+            stands: None,
+            window: Window::new(hold),
             shots: Vec::new(),
-            looked: 0,
-            enough: frames,
-            not_before: at,
+            flaws: Vec::new(),
+            told: false,
             tries: 0,
             state: State::Open(None),
         }
     }
+
+    fn stands_no_more(&mut self) {
+        self.stands = None;
+        self.flaws.clear();
+        self.window.restart();
+    }
+
+    /// No more tries. Gives why, when there were some and nobody was told.
+    fn end(&mut self, strangers: &mut Vec<Stranger>) -> Option<Rejection> {
+        let State::Open(Some(why)) = self.state else {
+            return None;
+        };
+        self.state = State::TurnedAway(why);
+        if let Some(last) = self.shots.last() {
+            if strangers.len() == STRANGERS {
+                strangers.remove(0);
+            }
+            strangers.push(Stranger {
+                face: last.embedding.unit(),
+                seen: self.seen,
+                why,
+            });
+        }
+        Some(why)
+    }
+}
+
+impl<T> Window<T> {
+    fn new(length: Duration) -> Self {
+        Self {
+            begins: None,
+            length,
+            taken: 0,
+            best: None,
+        }
+    }
+
+    fn restart(&mut self) {
+        *self = Self::new(self.length);
+    }
+}
+
+/// Whether somebody whose face has this flaw may mean to punch: they are near, and look here.
+fn is_meant_with(flaw: Flaw) -> bool {
+    !matches!(
+        flaw,
+        Flaw::Small | Flaw::Cropped | Flaw::Turned | Flaw::Leaning
+    )
+}
+
+/// The `most` that weigh most, of equal ones the newest: what the tolerance of a decision was
+/// measured with is a number of frames.
+fn best(shots: &[Shot], most: usize) -> Vec<Shot> {
+    let mut order: Vec<&Shot> = shots.iter().rev().collect();
+    order.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    order.into_iter().take(most).cloned().collect()
 }
 
 /// Who of those turned away the last of `shots` shows.
@@ -287,255 +445,5 @@ fn stranger<'a>(strangers: &'a mut [Stranger], shots: &[Shot]) -> Option<&'a mut
         .find(|one| one.face.distance(&face) <= SAME_STRANGER)
 }
 
-fn remember(strangers: &mut Vec<Stranger>, visit: &Visit, why: Rejection) {
-    let Some(last) = visit.shots.last() else {
-        return;
-    };
-    if strangers.len() == STRANGERS {
-        strangers.remove(0);
-    }
-    strangers.push(Stranger {
-        face: last.embedding.unit(),
-        seen: visit.seen,
-        why,
-    });
-}
-
 #[cfg(test)]
-mod tests {
-    use limen_face::{Detection, Frame, detect::Bounds};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ADA: Uuid = Uuid::from_u128(0xada);
-    const AWAY: Duration = Duration::from_secs(10);
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    /// A face at one of several places that don't overlap.
-    fn look(place: u8) -> Look {
-        let rgb = (0..200 * 20_u32)
-            .flat_map(|n| [(n / 40) as u8; 3])
-            .collect();
-        let frame = Frame::from_rgb8(200, 20, rgb).unwrap();
-        let left = f32::from(place) * 20.0;
-        let bounds = Bounds {
-            left,
-            top: 0.0,
-            right: left + 20.0,
-            bottom: 20.0,
-        };
-        Look::of(
-            &frame,
-            &Detection {
-                bounds,
-                points: [[0.0; 2]; 6],
-                score: 1.0,
-                anchor: 0,
-            },
-        )
-    }
-
-    /// Somebody's embedding; different people are far apart, `shift` moves it a little.
-    fn face(who: usize, shift: f32) -> Shot {
-        let mut values = [0.0; 128];
-        values[who] = 1.4;
-        values[127] = shift;
-        Shot {
-            embedding: Embedding(values),
-            weight: 1.0,
-        }
-    }
-
-    /// Shows somebody at `place` for `frames` frames of 100 ms; gives rejections and how many
-    /// embeddings were asked for.
-    struct Door {
-        visits: Visits,
-        now: Duration,
-        told: Vec<Rejection>,
-        embeddings: usize,
-        decisions: usize,
-    }
-
-    impl Door {
-        fn new() -> Self {
-            Self {
-                visits: Visits::new(3, AWAY),
-                now: Duration::ZERO,
-                told: Vec::new(),
-                embeddings: 0,
-                decisions: 0,
-            }
-        }
-
-        fn show(&mut self, who: usize, place: u8, frames: usize, answer: Answer) {
-            for _ in 0..frames {
-                self.told
-                    .extend(self.visits.see(self.now, vec![look(place)], Some(0)));
-                if self.visits.wants(self.now) {
-                    self.embeddings += 1;
-                    let shift = if self.embeddings.is_multiple_of(2) {
-                        0.1
-                    } else {
-                        -0.1
-                    };
-                    if let Step::Decide(all) = self.visits.add(self.now, face(who, shift)) {
-                        assert_eq!(all.len(), 2, "the third is like the first");
-                        self.decisions += 1;
-                        self.told.extend(self.visits.decided(self.now, answer));
-                    }
-                }
-                self.now += ms(100);
-            }
-        }
-
-        fn empty(&mut self, frames: usize) {
-            for _ in 0..frames {
-                self.told
-                    .extend(self.visits.see(self.now, Vec::new(), None));
-                self.now += ms(100);
-            }
-        }
-    }
-
-    const KNOWN: Answer = Answer::Person(ADA);
-    const STRANGER: Answer = Answer::Nobody(Rejection::Unknown);
-
-    #[test]
-    fn a_decided_visit_is_not_looked_at_any_more() {
-        let mut door = Door::new();
-        door.show(0, 0, 300, KNOWN);
-        assert_eq!((door.embeddings, door.decisions), (3, 1));
-        assert_eq!(door.visits.person(), Some(ADA));
-        door.empty(1);
-        assert_eq!(door.visits.person(), None);
-        assert_eq!(door.told, []);
-    }
-
-    #[test]
-    fn a_short_look_away_is_the_same_visit_and_a_longer_one_is_not() {
-        let mut door = Door::new();
-        door.show(0, 0, 10, KNOWN);
-        door.empty(5);
-        door.show(0, 0, 10, KNOWN);
-        assert_eq!(door.decisions, 1);
-        door.empty(15);
-        door.show(0, 0, 10, KNOWN);
-        assert_eq!(door.decisions, 2);
-    }
-
-    #[test]
-    fn a_stranger_has_three_tries_and_is_told_once() {
-        let mut door = Door::new();
-        door.show(1, 0, 200, STRANGER);
-        assert_eq!((door.embeddings, door.decisions), (9, 3));
-        assert_eq!(door.told, [Rejection::Unknown]);
-    }
-
-    #[test]
-    fn a_stranger_who_leaves_after_the_first_try_is_told_at_the_end() {
-        let mut door = Door::new();
-        door.show(1, 0, 4, STRANGER);
-        assert_eq!((door.decisions, &door.told), (1, &vec![]));
-        door.empty(20);
-        assert_eq!(door.told, [Rejection::Unknown]);
-    }
-
-    #[test]
-    fn a_stranger_who_comes_back_soon_continues_the_visit() {
-        let mut door = Door::new();
-        door.show(1, 0, 60, STRANGER);
-        door.empty(50);
-        door.show(1, 3, 60, STRANGER);
-        assert_eq!((door.decisions, door.embeddings), (3, 10));
-        assert_eq!(door.told, [Rejection::Unknown]);
-        door.empty(101);
-        door.show(1, 0, 60, STRANGER);
-        assert_eq!(door.decisions, 6);
-        assert_eq!(door.told, [Rejection::Unknown; 2]);
-    }
-
-    #[test]
-    fn who_comes_after_a_stranger_has_a_visit_of_their_own() {
-        let mut door = Door::new();
-        door.show(1, 0, 60, STRANGER);
-        door.show(2, 3, 60, KNOWN);
-        assert_eq!(door.decisions, 4);
-        assert_eq!(door.visits.person(), Some(ADA));
-        assert_eq!(door.told, [Rejection::Unknown]);
-    }
-
-    #[test]
-    fn two_people_are_never_averaged() {
-        let mut door = Door::new();
-        door.show(1, 0, 2, KNOWN);
-        door.show(2, 0, 2, KNOWN);
-        assert_eq!(door.decisions, 0);
-        door.show(2, 0, 1, KNOWN);
-        assert_eq!(door.decisions, 1);
-    }
-
-    #[test]
-    fn who_cannot_be_looked_at_is_told_so_and_who_passes_is_not() {
-        let stand = |frames| {
-            let mut door = Door::new();
-            for _ in 0..frames {
-                door.visits.see(door.now, vec![look(0)], Some(0));
-                door.now += ms(100);
-            }
-            door.empty(20);
-            door.told
-        };
-        assert_eq!(stand(30), [Rejection::Quality]);
-        assert_eq!(stand(15), []);
-    }
-
-    #[test]
-    fn while_two_are_near_nobody_is_looked_at_but_the_visit_stays() {
-        let mut door = Door::new();
-        door.show(0, 0, 10, KNOWN);
-        for _ in 0..50 {
-            door.visits.see(door.now, vec![look(3), look(0)], None);
-            assert_eq!(door.visits.person(), Some(ADA));
-            assert!(!door.visits.wants(door.now));
-            door.now += ms(100);
-        }
-        door.show(0, 0, 10, KNOWN);
-        assert_eq!(door.decisions, 1);
-    }
-
-    #[test]
-    fn a_slow_machine_has_visits_too() {
-        let mut visits = Visits::new(3, AWAY);
-        let mut decisions = 0;
-        for n in 0..4 {
-            let now = ms(4000 * n);
-            visits.see(now, vec![look(0)], Some(0));
-            if visits.wants(now) && matches!(visits.add(now, face(0, 0.0)), Step::Decide(_)) {
-                decisions += 1;
-                visits.decided(now, KNOWN);
-            }
-        }
-        assert_eq!(decisions, 1);
-    }
-
-    proptest! {
-        /// However a stranger comes and goes: never more than three decisions in one visit, and
-        /// never told twice without having been away in between.
-        #[test]
-        fn tries_are_bounded(steps in prop::collection::vec((1_usize..40, 0_usize..9, 0_u8..4), 1..30)) {
-            let mut door = Door::new();
-            for (frames, pause, place) in steps {
-                // Away for less than a second: no end of the visit, unless by another place.
-                door.show(1, place, frames, STRANGER);
-                door.empty(pause);
-            }
-            door.empty(20);
-            prop_assert!(door.told.len() <= 1, "{:?}", door.told);
-            prop_assert!(door.decisions <= 3, "{}", door.decisions);
-        }
-    }
-}
+mod tests;

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use limen_daemon::camera::{self, Change};
 use limen_daemon::config::{self, Source};
-use limen_daemon::feedback::{Feedback, Red};
-use limen_daemon::gate::{Durable, Punches, Refused};
+use limen_daemon::feedback::{Feedback, Guide, Red};
+use limen_daemon::gate::{Durable, Punches, Refused, Rules};
 use limen_daemon::heart::Heart;
 use limen_daemon::mailbox::Latest;
 use limen_daemon::stop::Stop;
-use limen_daemon::vision::{self, Eyes, GallerySlot};
+use limen_daemon::vision::{self, Eyes, GallerySlot, Slot, Touch};
+use limen_face::quality::Flaw;
 use limen_face::{Calibration, Frame, Gallery, Models, Template, only_face};
 use limen_wire::event::{Punch, Rejection};
 use uuid::Uuid;
@@ -43,9 +45,11 @@ pub(crate) fn template(photos: &[Frame]) -> Template {
 pub(crate) enum Light {
     Green(Uuid, u64),
     Again(Uuid),
+    Reverses(Uuid),
     Red(Rejection),
+    Poor(Flaw),
     NotRecorded,
-    OneAtATime,
+    Guide(Option<Guide>),
 }
 
 /// What came of it.
@@ -67,6 +71,7 @@ impl Seen {
 pub(crate) struct Door {
     people: Vec<(Uuid, Template)>,
     gate: config::Gate,
+    touch: Touch,
     kept: Arc<Kept>,
 }
 
@@ -86,12 +91,19 @@ impl Door {
                 fpir: 0.01,
                 ..config::Gate::default()
             },
+            touch: Touch::default(),
             kept: Arc::default(),
         }
     }
 
     pub(crate) fn with(mut self, gate: config::Gate) -> Self {
         self.gate = gate;
+        self
+    }
+
+    /// Somebody touches the terminal before the first frame.
+    pub(crate) fn touched(self) -> Self {
+        self.touch.tap();
         self
     }
 
@@ -130,7 +142,8 @@ impl Door {
             gallery: Arc::new(GallerySlot::new(Gallery::new(self.people, calibration))),
             punches: self.kept.clone(),
             feedback: self.kept.clone(),
-            gate: self.gate,
+            rules: Arc::new(Slot::new(Rules::of(&self.gate, None))),
+            touch: self.touch,
             heart,
         };
         vision::spawn(eyes, frames).unwrap().join().unwrap();
@@ -162,6 +175,10 @@ impl Punches for Kept {
     fn rejected(&self, why: Rejection) {
         self.rejected.lock().unwrap().push(why);
     }
+
+    fn lately(&self, _: Uuid) -> Option<Duration> {
+        None
+    }
 }
 
 impl Feedback for Kept {
@@ -179,11 +196,16 @@ impl Feedback for Kept {
     fn red(&self, why: Red<'_>) {
         self.lights.lock().unwrap().push(match why {
             Red::Rejected(why) => Light::Red(why),
+            Red::Poor(flaw) => Light::Poor(flaw),
             Red::NotRecorded(_) => Light::NotRecorded,
         });
     }
 
-    fn one_at_a_time(&self) {
-        self.lights.lock().unwrap().push(Light::OneAtATime);
+    fn reverses(&self, person: Uuid) {
+        self.lights.lock().unwrap().push(Light::Reverses(person));
+    }
+
+    fn guide(&self, guide: Option<Guide>) {
+        self.lights.lock().unwrap().push(Light::Guide(guide));
     }
 }

@@ -8,9 +8,6 @@ use tempfile::TempDir;
 
 use super::door::{MODELS, models};
 
-/// Side of [`portrait`] in pixels.
-const SIDE: u32 = 400;
-
 /// One of the project's own pictures.
 pub(crate) fn bundled(name: &str) -> Frame {
     let file = Path::new(MODELS).join("pictures").join(name);
@@ -22,8 +19,15 @@ pub(crate) fn nobody() -> Frame {
     Frame::from_rgb8(64, 64, vec![90; 64 * 64 * 3]).unwrap()
 }
 
-/// A bundled picture cut and scaled so that its face lies where every other portrait's does.
+/// A bundled picture cut and scaled so that its face lies where every other portrait's does: in
+/// the middle of 400×400 pixels, 200 wide.
 pub(crate) fn portrait(name: &str) -> Frame {
+    face_of(name, 200)
+}
+
+/// The same with a face so wide, in a square of twice that.
+pub(crate) fn face_of(name: &str, width: u32) -> Frame {
+    let scaled = 2 * width;
     let picture = bundled(name);
     let faces = models().detect(&picture).unwrap();
     let face = only_face(&faces, &picture).unwrap().bounds;
@@ -33,8 +37,8 @@ pub(crate) fn portrait(name: &str) -> Frame {
         (face.top + face.bottom - side) / 2.0,
     );
     let pixel = |x: u32, y: u32| {
-        let x = left + (x as f32 + 0.5) / SIDE as f32 * side;
-        let y = top + (y as f32 + 0.5) / SIDE as f32 * side;
+        let x = left + (x as f32 + 0.5) / scaled as f32 * side;
+        let y = top + (y as f32 + 0.5) / scaled as f32 * side;
         let x = x.clamp(0.0, picture.width() as f32 - 1.0) as usize;
         let y = y.clamp(0.0, picture.height() as f32 - 1.0) as usize;
         let at = 3 * (y * picture.width() as usize + x);
@@ -44,10 +48,29 @@ pub(crate) fn portrait(name: &str) -> Frame {
             picture.rgb()[at + 2],
         ]
     };
-    let rgb = (0..SIDE)
-        .flat_map(|y| (0..SIDE).flat_map(move |x| pixel(x, y)))
+    let rgb = (0..scaled)
+        .flat_map(|y| (0..scaled).flat_map(move |x| pixel(x, y)))
         .collect();
-    Frame::from_rgb8(SIDE, SIDE, rgb).unwrap()
+    Frame::from_rgb8(scaled, scaled, rgb).unwrap()
+}
+
+/// A picture of 640×480 of a grey wall with others before it, each with its left and top corner.
+pub(crate) fn before_a_wall(others: &[(&Frame, i32, i32)]) -> Frame {
+    let (width, height) = (640, 480);
+    let mut rgb = vec![90; 3 * width * height];
+    for (other, left, top) in others {
+        for (y, row) in (*top..).zip(other.rgb().chunks(3 * other.width() as usize)) {
+            for (x, pixel) in (*left..).zip(row.chunks(3)) {
+                if let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y))
+                    && x < width
+                    && y < height
+                {
+                    rgb[3 * (y * width + x)..][..3].copy_from_slice(pixel);
+                }
+            }
+        }
+    }
+    Frame::from_rgb8(width as u32, height as u32, rgb).unwrap()
 }
 
 /// Two pictures of one height side by side.
