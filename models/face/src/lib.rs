@@ -13,6 +13,7 @@
 //!    [`Gallery`] finds who is near.
 //! 7. [`policy`]: who it is, or that it is nobody or could be two. How near is near enough comes from
 //!    measurements, for a stated rate of strangers let in, never from one tolerance for all.
+//! 8. [`pad`]: whether it is a living face that moves there, or somebody's picture that is held into the camera.
 //!
 //! ```
 //! use limen_face::{Calibration, Decision, Frame, Gallery, Models, Probe, Template, only_face};
@@ -56,6 +57,7 @@ pub mod detect;
 pub mod embed;
 pub mod frame;
 pub mod gallery;
+pub mod pad;
 pub mod policy;
 pub mod quality;
 pub mod watch;
