@@ -26,6 +26,9 @@ export class Terminal {
       `models = ${JSON.stringify(join(root, "models"))}
        [camera]
        source = "folder:camera"
+       [gate]
+       # A photograph on end is no camera's frame: its face is small beside its height.
+       min_face_px = 60
        [clock]
        trust = "system"
        [cloud]

@@ -217,14 +217,14 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> anyhow::Result<Pairs> {
-        parse(text.as_bytes(), "pairs.csv", Path::new("/root"))
+        parse(text.as_bytes(), "pairs.csv", Path::new("/pictures"))
     }
 
     #[test]
     fn columns_may_stand_anywhere_and_more_may_be_there() {
         let list = parsed("same,x,group,path_b,path_a\n1,?,North,ann/2.jpg,ann/1.jpg\n0,?,,\"b, c/1.jpg\",ann/1.jpg\n").unwrap();
         assert_eq!(list.pictures.len(), 3);
-        assert_eq!(list.pictures[2].path, Path::new("/root/b, c/1.jpg"));
+        assert_eq!(list.pictures[2].path, Path::new("/pictures/b, c/1.jpg"));
         assert_eq!(list.groups, ["North"]);
         let [same, other] = &list.pairs[..] else {
             panic!("{} pairs", list.pairs.len())
