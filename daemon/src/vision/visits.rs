@@ -23,8 +23,8 @@ use super::look::Look;
 /// Decisions of one visit.
 pub(super) const TRIES: u32 = 3;
 
-/// Out of sight for longer, and the next face is looked at afresh, whoever it is. On a machine
-/// that looks at less than two frames a second it is two frames.
+/// Out of sight for longer, and the next face is looked at afresh, whoever it is. Not before two
+/// frames without them: while one is embedded, a slow machine looks at none.
 const GONE: Duration = Duration::from_secs(1);
 
 /// Beside somebody who is near, others are looked for once a second: they are not out of sight.
@@ -98,14 +98,15 @@ pub(super) struct Visits<T> {
     faces: Vec<usize>,
     meant: Option<usize>,
     strangers: Vec<Stranger>,
-    /// The frame before this one, and the time between it and its own predecessor.
+    /// The frame before this one.
     last: Option<Duration>,
-    rhythm: Option<Duration>,
 }
 
 struct Visit<T> {
     look: Look,
     seen: Duration,
+    /// Frames since then.
+    missed: u32,
     near: bool,
     /// Since when it is the one who is meant, without a break.
     stands: Option<Duration>,
@@ -152,7 +153,6 @@ impl<T> Visits<T> {
             meant: None,
             strangers: Vec::new(),
             last: None,
-            rhythm: None,
         }
     }
 
@@ -180,7 +180,7 @@ impl<T> Visits<T> {
             let visit = &mut self.visits[number];
             visit.near = width >= if visit.near { STAYS_NEAR } else { 1.0 };
             near.push(visit.near);
-            (visit.look, visit.seen) = (look, at);
+            (visit.look, visit.seen, visit.missed) = (look, at, 0);
             if let State::TurnedAway(_) = visit.state
                 && let Some(stranger) = stranger(&mut self.strangers, &visit.shots)
             {
@@ -192,9 +192,7 @@ impl<T> Visits<T> {
 
     /// Ends the visits of those who were not seen for too long.
     fn lose(&mut self, at: Duration) -> Vec<Rejection> {
-        let rhythm = self.rhythm.unwrap_or(Duration::MAX).saturating_mul(2);
-        self.rhythm = self.last.map(|last| at.saturating_sub(last));
-        self.last = Some(at);
+        let before = self.last.replace(at);
         let away = self.wants.away;
         self.strangers
             .retain(|one| at.saturating_sub(one.seen) < away);
@@ -203,16 +201,19 @@ impl<T> Visits<T> {
         self.visits.retain_mut(|visit| {
             let beside = meant.is_some_and(|meant| meant != number);
             number += 1;
-            let unseen = at.saturating_sub(visit.seen);
-            if unseen > BREAK.max(rhythm) {
+            visit.missed += u32::from(Some(visit.seen) != before);
+            let unseen = |most| visit.missed > 1 && at.saturating_sub(visit.seen) > most;
+            let (breaks, ends) = (
+                unseen(BREAK),
+                unseen(if beside { GONE_BESIDE } else { GONE }),
+            );
+            if breaks {
                 visit.stands_no_more();
             }
-            let gone = if beside { GONE_BESIDE } else { GONE };
-            let stays = unseen <= gone.max(rhythm);
-            if !stays {
+            if ends {
                 left.extend(visit.end(&mut self.strangers));
             }
-            stays
+            !ends
         });
         left
     }
@@ -369,6 +370,7 @@ impl<T> Visit<T> {
         Self {
             look,
             seen: at,
+            missed: 0,
             near: false,
             stands: None,
             window: Window::new(hold),

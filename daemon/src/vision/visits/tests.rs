@@ -349,6 +349,27 @@ fn a_slow_machine_has_visits_too() {
     assert_eq!(door.decisions, 1);
 }
 
+/// Bug: on a machine on which an embedding takes seconds and the rest of a frame does not, every
+/// embedding ended the visit that it was made for, and nobody was ever recognised.
+#[test]
+fn the_time_that_an_embedding_takes_is_not_time_out_of_sight() {
+    for (frame, embedding) in [(300, 3000), (100, 450), (50, 1500)] {
+        let mut door = Door::holding(7);
+        for _ in 0..40 {
+            let before = door.embeddings;
+            door.frame(&[(0, 1.0)], Some(0));
+            door.good(0, KNOWN);
+            let embedded = door.embeddings > before;
+            door.now += ms(frame + if embedded { embedding } else { 0 });
+        }
+        assert_eq!(
+            (door.embeddings, door.decisions),
+            (3, 1),
+            "{frame} {embedding}"
+        );
+    }
+}
+
 proptest! {
     /// However a stranger comes and goes: never more than three decisions in one visit, and
     /// never told twice without having been away in between.
