@@ -33,9 +33,9 @@ use crate::Frame;
 use crate::align::Landmarks;
 use crate::detect::Detection;
 
-pub use challenge::{Ask, Challenge};
+pub use challenge::{Answer, Ask, Challenge};
 
-use challenge::{Answer, Watched};
+use challenge::Watched;
 use evidence::Evidence;
 use pair::Place;
 use scene::Scene;
@@ -177,19 +177,21 @@ impl Liveness {
 
     /// What can be said by now.
     pub fn verdict(&self) -> Verdict {
-        let met = |watched: &Watched| watched.answer() == Answer::Met;
+        let met = |answer: Answer| answer == Answer::Met;
         match self.attack {
             Some(reason) => Verdict::Attack(reason),
-            None if self.evidence.is_live() && self.challenge.as_ref().is_none_or(met) => {
-                Verdict::Live
-            }
+            None if self.evidence.is_live() && self.challenge().is_none_or(met) => Verdict::Live,
             None => Verdict::NotEnough,
         }
     }
 
+    /// How the challenge goes, for the screen; none in the first tier.
+    pub fn challenge(&self) -> Option<Answer> {
+        self.challenge.as_ref().map(Watched::answer)
+    }
+
     fn missed(&self) -> Option<Reason> {
-        let watched = self.challenge.as_ref()?;
-        (watched.answer() == Answer::Missed).then_some(Reason::Challenge)
+        (self.challenge() == Some(Answer::Missed)).then_some(Reason::Challenge)
     }
 
     fn forget(&mut self) {

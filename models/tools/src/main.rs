@@ -8,6 +8,7 @@
 mod bench;
 mod eval;
 mod frames;
+mod pad;
 mod random;
 mod recognition;
 mod statistics;
@@ -35,6 +36,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Writes docs/recognition.md: accuracy on a collection of faces, and what each stage costs.
     Report(recognition::Arguments),
+    /// Writes docs/presentation-attacks.md: which pictures held into the camera are seen, and who is refused.
+    Pad(pad::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +46,6 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(bench) => bench::run(&arguments.models, &bench),
         Command::Eval(eval) => eval::run(&arguments.models, &eval),
         Command::Report(report) => recognition::run(&arguments.models, &report),
+        Command::Pad(pad) => pad::run(&arguments.models, &pad),
     }
 }

@@ -132,7 +132,7 @@ fn people(collection: &Path) -> anyhow::Result<People> {
 }
 
 /// The commit that is measured and its date, from git in the current folder.
-fn commit() -> anyhow::Result<(String, String)> {
+pub(crate) fn commit() -> anyhow::Result<(String, String)> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .args(arguments)

@@ -43,7 +43,7 @@ pub struct Challenge {
 
 /// How it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// The turn is not complete yet.
     Waiting,
     /// It was made.

@@ -72,15 +72,8 @@ pub(super) fn beside(before: &Scene, then: Place, after: &Scene, shift: [i32; 2]
 fn moves(before: &Scene, at: [i32; 2], after: &Scene, shift: [i32; 2], [x, y]: [i32; 2]) -> bool {
     let half = SQUARE as i32 / 2;
     let corner = at.map(|place| place - half);
-    let least = |shift: [i32; 2]| {
-        let mut least = f32::INFINITY;
-        for by in -1..=1 {
-            let shift = [shift[0] + by * x, shift[1] + by * y];
-            let spread = before.compare(corner, after, shift, SQUARE)?;
-            least = least.min(spread.difference);
-        }
-        Some(least)
-    };
+    let beside = [[0, 0], [x, y], [-x, -y]];
+    let least = |shift| before.nearest(corner, after, shift, &beside, SQUARE);
     // Most of what is seen stands still, which is quickly told.
     match least([0, 0]) {
         Some(still) if better(0.0, still) => least(shift).is_some_and(|with| better(with, still)),
@@ -138,4 +131,43 @@ fn run(mask: u32, begins: u32) -> u32 {
     let closed = mask | (mask << 1 & mask >> 1);
     let runs = (0..=begins).map(|first| (closed >> first).trailing_ones());
     runs.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0b0000, 3, 0)]
+    #[case(0b0111, 3, 3)]
+    #[case(0b0011_0111, 3, 6)]
+    #[case(0b0110_0111, 3, 3)]
+    #[case(0b1111_0000, 3, 0)]
+    #[case(0b1111_0000, 4, 4)]
+    #[case(u32::MAX, 0, 32)]
+    fn a_run_may_have_gaps_of_one_and_must_begin_in_time(
+        #[case] mask: u32,
+        #[case] begins: u32,
+        #[case] wanted: u32,
+    ) {
+        assert_eq!(run(mask, begins), wanted);
+    }
+
+    #[test]
+    fn a_line_that_leans_is_one_line() {
+        let mut lines = Lines::new(96);
+        for along in -60..60 {
+            let across = 40.0 + 0.2 * along as f32;
+            lines.vote(across.round() as i32, along, along as f32 / 60.0, 0.25);
+        }
+        assert_eq!(longest(&lines.masks, 96, 9), 20);
+        let mut curve = Lines::new(96);
+        for along in -60..60_i32 {
+            let across = along * along / 60;
+            curve.vote(across, along, along as f32 / 60.0, along as f32 / 30.0);
+        }
+        assert!(longest(&curve.masks, 96, 9) < TALL);
+    }
 }

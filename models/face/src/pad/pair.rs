@@ -137,11 +137,12 @@ fn shift(before: &Scene, then: Place, after: &Scene, now: Place) -> Option<[i32;
         .flat_map(|y| beside.clone().map(move |x| [x, y]));
     let tried = shifts.filter_map(|[x, y]| {
         let shift = [guess[0] + x, guess[1] + y];
-        Some((shift, before.compare(here, after, shift, side)?))
+        Some((shift, before.difference(here, after, shift, side)?))
     });
-    let (shift, spread) = tried.min_by(|a, b| a.1.difference.total_cmp(&b.1.difference))?;
+    let (shift, left) = tried.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let px = (shift[0] as f32).hypot(shift[1] as f32);
-    (px >= LEAST_PX && spread.difference <= SAME * spread.own).then_some(shift)
+    let same = left <= SAME * before.variance(here, side)?;
+    (px >= LEAST_PX && same).then_some(shift)
 }
 
 /// How much of what is around the face moved with it, and how much stood still, in squares of the face's width.
@@ -179,12 +180,13 @@ enum Motion {
 
 /// None where it looks the same either way, does something else, or is covered.
 fn explained(before: &Scene, at: [i32; 2], after: &Scene, shift: [i32; 2]) -> Option<Motion> {
-    let own = before.compare(at, after, [0, 0], PATCH)?.own;
+    const BESIDE: [[i32; 2]; 5] = [[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]];
+    let own = before.variance(at, PATCH)?;
     if own < CLEAR {
         return None;
     }
-    let still = before.nearest(at, after, [0, 0], PATCH)?;
-    let with = before.nearest(at, after, shift, PATCH)?;
+    let still = before.nearest(at, after, [0, 0], &BESIDE, PATCH)?;
+    let with = before.nearest(at, after, shift, &BESIDE, PATCH)?;
     if still.min(with) > NEITHER * own {
         None
     } else if better(with, still) {

@@ -21,15 +21,6 @@ impl fmt::Debug for Scene {
     }
 }
 
-/// What two places of two scenes have in common.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
-    /// Variance of the first in squares of grey levels.
-    pub(super) own: f32,
-    /// Variance of the difference: light that changes alike all over counts for nothing.
-    pub(super) difference: f32,
-}
-
 impl Scene {
     /// How many pixels of the picture, across and down, become one of the scene, for a face of this width.
     pub(super) fn step(face_width_px: f32) -> usize {
@@ -79,46 +70,51 @@ impl Scene {
         self.grey.get(start..start + count)
     }
 
-    /// Compares the square of `side` pixels whose upper left pixel is `here` with the one of `other` that begins
-    /// `shift` further. None where one reaches out of its scene.
-    pub(super) fn compare(
-        &self,
-        here: [i32; 2],
-        other: &Self,
-        shift: [i32; 2],
-        side: usize,
-    ) -> Option<Spread> {
-        let there = [here[0] + shift[0], here[1] + shift[1]];
-        let (mut own, mut difference) = (Moments::default(), Moments::default());
+    /// Variance of the square of `side` pixels whose upper left pixel is `here`, in squares of grey levels. None where
+    /// it reaches out of the scene.
+    pub(super) fn variance(&self, here: [i32; 2], side: usize) -> Option<f32> {
+        let mut moments = Moments::default();
         for line in 0..side as i32 {
-            let one = self.row(here[0], here[1] + line, side)?;
-            let two = other.row(there[0], there[1] + line, side)?;
-            for (&one, &two) in one.iter().zip(two) {
-                let (one, two) = (i32::from(one), i32::from(two));
-                own.add(one);
-                difference.add(one - two);
-            }
+            let row = self.row(here[0], here[1] + line, side)?;
+            row.iter().for_each(|&value| moments.add(i32::from(value)));
         }
-        let pixels = (side * side) as f32;
-        Some(Spread {
-            own: own.variance(pixels),
-            difference: difference.variance(pixels),
-        })
+        Some(moments.variance(side * side))
     }
 
-    /// The least difference at a shift or one pixel beside it, to every side.
-    pub(super) fn nearest(
+    /// Variance of the difference between that square and the one of `other` that begins `shift` further: light that
+    /// changes alike all over counts for nothing. None where one reaches out of its scene.
+    pub(super) fn difference(
         &self,
         here: [i32; 2],
         other: &Self,
         shift: [i32; 2],
         side: usize,
     ) -> Option<f32> {
-        const BESIDE: [[i32; 2]; 5] = [[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]];
+        let there = [here[0] + shift[0], here[1] + shift[1]];
+        let mut moments = Moments::default();
+        for line in 0..side as i32 {
+            let one = self.row(here[0], here[1] + line, side)?;
+            let two = other.row(there[0], there[1] + line, side)?;
+            for (&one, &two) in one.iter().zip(two) {
+                moments.add(i32::from(one) - i32::from(two));
+            }
+        }
+        Some(moments.variance(side * side))
+    }
+
+    /// The least difference at a shift and at some beside it. None where one reaches out of its scene.
+    pub(super) fn nearest(
+        &self,
+        here: [i32; 2],
+        other: &Self,
+        shift: [i32; 2],
+        beside: &[[i32; 2]],
+        side: usize,
+    ) -> Option<f32> {
         let mut least = f32::INFINITY;
-        for [x, y] in BESIDE {
-            let spread = self.compare(here, other, [shift[0] + x, shift[1] + y], side)?;
-            least = least.min(spread.difference);
+        for [x, y] in beside {
+            let shift = [shift[0] + x, shift[1] + y];
+            least = least.min(self.difference(here, other, shift, side)?);
         }
         Some(least)
     }
@@ -144,8 +140,58 @@ impl Moments {
         self.squares += value * value;
     }
 
-    fn variance(&self, count: f32) -> f32 {
+    fn variance(&self, count: usize) -> f32 {
+        let count = count as f32;
         let mean = self.sum as f32 / count;
         self.squares as f32 / count - mean * mean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// A scene whose greys follow the column and row.
+    fn scene(width: u32, height: u32, step: usize, grey: impl Fn(u32, u32) -> u8) -> Scene {
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let rgb = places.flat_map(|(x, y)| [grey(x, y); 3]).collect();
+        Scene::of(&Frame::from_rgb8(width, height, rgb).unwrap(), step)
+    }
+
+    #[rstest]
+    #[case(f32::NAN, 1)]
+    #[case(30.0, 1)]
+    #[case(95.0, 1)]
+    #[case(96.0, 2)]
+    #[case(500.0, 10)]
+    fn a_face_becomes_fifty_to_a_hundred_pixels_wide(#[case] width: f32, #[case] wanted: usize) {
+        assert_eq!(Scene::step(width), wanted);
+    }
+
+    #[test]
+    fn blocks_become_their_mean_and_what_is_left_over_is_left_out() {
+        let scene = scene(7, 5, 2, |x, y| (10 * x + y) as u8);
+        assert_eq!(scene.size(), [3, 2]);
+        assert_eq!(scene.grey, [5, 25, 45, 7, 27, 47]);
+        let tiny = self::scene(3, 3, 4, |_, _| 9);
+        assert_eq!((tiny.size(), tiny.grey.len()), ([0, 0], 0));
+    }
+
+    #[test]
+    fn what_moved_is_found_again_whatever_the_light() {
+        let pattern = |x: u32, y: u32| ((x * 37 + y * 101) % 83) as u8;
+        let before = scene(40, 40, 1, pattern);
+        let after = scene(40, 40, 1, |x, y| pattern(x + 3, y + 2) + 50);
+        assert_eq!(before.difference([20, 20], &after, [-3, -2], 8), Some(0.0));
+        assert!(before.difference([20, 20], &after, [0, 0], 8).unwrap() > 100.0);
+        let beside = [[0, 0], [-1, 0]];
+        assert_eq!(
+            before.nearest([20, 20], &after, [-2, -2], &beside, 8),
+            Some(0.0)
+        );
+        assert_eq!(before.difference([20, 20], &after, [13, 0], 8), None);
+        assert_eq!(before.variance([-1, 0], 8), None);
     }
 }

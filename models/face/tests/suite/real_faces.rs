@@ -3,6 +3,7 @@
 //! it); a test that finds nothing says so and passes.
 
 mod bad_files;
+mod living;
 mod people;
 mod quality;
 mod splits;
