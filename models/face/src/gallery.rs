@@ -12,7 +12,9 @@ mod template;
 pub use calibration::{Calibration, CalibrationError};
 pub use template::{MAX_PHOTOS, Probe, Shot, Template, TemplateError};
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::OnceLock;
 
 use crate::policy::{self, Decision};
@@ -71,39 +73,41 @@ impl<Id> fmt::Debug for Gallery<Id> {
     }
 }
 
-impl<Id: Copy + Eq> Gallery<Id> {
+impl<Id: Copy + Eq + Hash> Gallery<Id> {
     /// A gallery of these people. Somebody may have several templates; photos of one occasion belong into one.
     pub fn new(people: Vec<(Id, Template)>, calibration: Calibration) -> Self {
         let mut owners: Vec<Id> = Vec::with_capacity(people.len());
-        let mut templates: Vec<(usize, Template)> = Vec::with_capacity(people.len());
-        for (id, template) in people {
-            let owner = owners.iter().position(|known| *known == id);
-            templates.push((owner.unwrap_or(owners.len()), template));
-            if owner.is_none() {
-                owners.push(id);
-            }
+        let mut numbers: HashMap<Id, usize> = HashMap::with_capacity(people.len());
+        let mut order: Vec<(usize, usize)> = Vec::with_capacity(people.len());
+        for (place, (id, _)) in people.iter().enumerate() {
+            let owner = *numbers.entry(*id).or_insert_with(|| {
+                owners.push(*id);
+                owners.len() - 1
+            });
+            order.push((owner, place));
         }
-        templates.sort_by_key(|(owner, _)| *owner);
-        let mut gallery = Self {
-            people: owners,
-            shelf: Shelf::default(),
-            photos: Vec::with_capacity(templates.len()),
-            usual_photos: 1,
-            cohorts: templates.iter().map(|_| OnceLock::new()).collect(),
-            calibration,
-        };
-        for (owner, template) in templates {
-            gallery.shelf.push(template.unit().0, owner);
-            gallery.photos.push(template.photos());
+        order.sort_unstable();
+        let mut shelf = Shelf::with_capacity(people.len());
+        let mut photos = Vec::with_capacity(people.len());
+        for (owner, place) in order {
+            let template = &people[place].1;
+            shelf.push(template.unit().0, owner);
+            photos.push(template.photos());
         }
-        let mut sorted = gallery.photos.clone();
+        let mut sorted = photos.clone();
         sorted.sort_unstable();
-        if let Some(&middle) = sorted.get(sorted.len() / 2) {
-            gallery.usual_photos = middle;
+        Self {
+            shelf,
+            usual_photos: sorted.get(sorted.len() / 2).copied().unwrap_or(1),
+            cohorts: photos.iter().map(|_| OnceLock::new()).collect(),
+            photos,
+            people: owners,
+            calibration,
         }
-        gallery
     }
+}
 
+impl<Id: Copy + Eq> Gallery<Id> {
     /// Number of people, each counted once.
     pub fn len(&self) -> usize {
         self.people.len()
@@ -119,6 +123,13 @@ impl<Id: Copy + Eq> Gallery<Id> {
     /// their number. One probe is one visit. How it is decided: [`policy`].
     pub fn identify(&self, probe: &Probe, fpir: f64) -> Decision<Id> {
         policy::identify(self, probe, fpir)
+    }
+
+    /// The `most` people nearest to a probe, the nearest first, and how far the nearest of each one's templates is at
+    /// unit length. For measurements: nothing follows from a distance alone.
+    pub fn search(&self, probe: &Probe, most: usize) -> Vec<(Id, f32)> {
+        let near = self.nearest(probe, most).into_iter();
+        near.map(|near| (self.id(near), near.distance)).collect()
     }
 
     /// Number of templates.
@@ -165,5 +176,33 @@ impl<Id: Copy + Eq> Gallery<Id> {
                 spread: Spread::of(near.iter().map(|near| near.distance)),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embed::Embedding;
+
+    #[test]
+    fn whatever_order_templates_are_given_in_each_is_its_owners() {
+        let along =
+            |axis: usize| Embedding(std::array::from_fn(|at| f32::from(u8::from(at == axis))));
+        let template = |axis: usize| Template::from_photos(&[along(axis)]).unwrap();
+        let given = ["ana", "ben", "ana", "cem", "ben", "ana"];
+        let given = given.into_iter().zip(0..);
+        let calibration = Calibration::parse(include_str!("../../calibration.csv")).unwrap();
+        let gallery = Gallery::new(
+            given
+                .clone()
+                .map(|(id, axis)| (id, template(axis)))
+                .collect(),
+            calibration,
+        );
+        assert_eq!((gallery.len(), gallery.templates()), (3, 6));
+        for (id, axis) in given {
+            let found = gallery.search(&Probe::from_frames(&[along(axis)]).unwrap(), 2);
+            assert_eq!((found.len(), found[0]), (2, (id, 0.0)));
+        }
     }
 }
