@@ -1,8 +1,10 @@
 //! How long a frame takes to become an identity.
 
+mod asked;
 mod eyes;
 mod peer;
 mod report;
+pub mod search;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

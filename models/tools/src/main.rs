@@ -34,6 +34,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Measures how well faces are recognised, on pictures of your own: pairs of pictures, or folders of people.
     Eval(eval::Arguments),
+    /// Times the search of a gallery, beside numpy and faiss: JSON on stdout, a table on stderr.
+    Search(bench::search::Arguments),
     /// Writes docs/recognition.md: accuracy on a collection of faces, and what each stage costs.
     Report(recognition::Arguments),
     /// Writes docs/presentation-attacks.md: which pictures held into the camera are seen, and who is refused.
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<()> {
     match arguments.command {
         Command::Bench(bench) => bench::run(&arguments.models, &bench),
         Command::Eval(eval) => eval::run(&arguments.models, &eval),
+        Command::Search(search) => bench::search::run(&arguments.models, &search),
         Command::Report(report) => recognition::run(&arguments.models, &report),
         Command::Pad(pad) => pad::run(&arguments.models, &pad),
     }

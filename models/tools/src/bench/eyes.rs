@@ -129,20 +129,24 @@ fn timed<T>(span: &mut Span, run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// A gallery of people who don't exist: random embeddings, the same at every run.
+/// A gallery of people who don't exist.
 fn made_up(people: usize, calibration: Calibration) -> anyhow::Result<Gallery<usize>> {
+    let mut list = Vec::with_capacity(people);
+    for (person, stranger) in strangers().take(people).enumerate() {
+        list.push((person, Template::from_photos(&[stranger])?));
+    }
+    Ok(Gallery::new(list, calibration))
+}
+
+/// Embeddings of people who don't exist: random, the same at every run.
+pub fn strangers() -> impl Iterator<Item = Embedding> {
     let mut state = 1_u64;
-    let mut value = || {
+    let mut value = move || {
         // Knuth's MMIX generator: its high bits are random enough for this.
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
     };
-    let mut list = Vec::with_capacity(people);
-    for person in 0..people {
-        let embedding = Embedding(std::array::from_fn(|_| value()));
-        list.push((person, Template::from_photos(&[embedding])?));
-    }
-    Ok(Gallery::new(list, calibration))
+    std::iter::repeat_with(move || Embedding(std::array::from_fn(|_| value())))
 }

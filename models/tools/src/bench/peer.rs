@@ -1,23 +1,20 @@
 //! face_recognition on the same frames, in a process of its own that is asked for one frame after the other.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use limen_face::Embedding;
 use serde::Deserialize;
 
+use super::asked::Asked;
 use super::eyes::{Seen, Span};
 use crate::frames::Picture;
 
 /// The other side, running.
 pub struct Peer {
-    child: Child,
-    ask: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    script: Asked,
     about: About,
     peak_rss_mib: f64,
 }
@@ -48,32 +45,17 @@ struct Answer {
 impl Peer {
     /// Starts the script with this Python.
     pub fn start(python: &Path, script: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(python)
-            .arg("-B")
-            .arg(script)
-            .arg("--serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("can't start {}", python.display()))?;
-        let ask = child.stdin.take();
-        let answers = child.stdout.take().context("the peer has no output")?;
-        let mut answers = BufReader::new(answers);
-        let about = answer(&mut answers)?;
+        let mut script = Asked::start(Command::new(python).arg("-B").arg(script).arg("--serve"))?;
         Ok(Self {
-            child,
-            ask,
-            answers,
-            about,
+            about: script.hear()?,
+            script,
             peak_rss_mib: 0.0,
         })
     }
 
     /// What it sees in a file.
     pub fn look(&mut self, picture: &Picture) -> anyhow::Result<Seen> {
-        let ask = self.ask.as_mut().context("the peer has no input")?;
-        writeln!(ask, "{}", picture.path.display()).context("the peer has ended")?;
-        let answer: Answer = answer(&mut self.answers)?;
+        let answer: Answer = self.script.ask(picture.path.display())?;
         self.peak_rss_mib = answer.peak_rss_mib;
         let span = |stages: &[&str]| {
             let ms: f64 = stages.iter().filter_map(|one| answer.ms.get(*one)).sum();
@@ -111,21 +93,4 @@ impl Peer {
     pub fn peak_rss_mib(&self) -> f64 {
         self.peak_rss_mib
     }
-}
-
-/// It ends when it is asked nothing any more.
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.ask = None;
-        // Whether it ended well was seen by its answers.
-        let _ = self.child.wait();
-    }
-}
-
-fn answer<T: serde::de::DeserializeOwned>(from: &mut impl BufRead) -> anyhow::Result<T> {
-    let mut line = String::new();
-    if from.read_line(&mut line)? == 0 {
-        bail!("the peer has ended; what it said is above");
-    }
-    serde_json::from_str(&line).context("the peer says something odd")
 }

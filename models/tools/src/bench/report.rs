@@ -67,16 +67,9 @@ impl Times {
     fn of(spans: impl Iterator<Item = Duration>) -> Self {
         let mut all: Vec<f64> = spans.map(ms).collect();
         all.sort_by(f64::total_cmp);
-        // Straight between the two nearest, as numpy's percentiles are.
-        let at = |share: f64| {
-            let place = share * all.len().saturating_sub(1) as f64;
-            let value = |place: f64| all.get(place as usize).copied().unwrap_or(f64::NAN);
-            let (low, high) = (value(place.floor()), value(place.ceil()));
-            rounded(low + (high - low) * place.fract())
-        };
         Self {
-            median: at(0.5),
-            p95: at(0.95),
+            median: rounded(percentile(&all, 0.5)),
+            p95: rounded(percentile(&all, 0.95)),
             mean: rounded(all.iter().sum::<f64>() / all.len() as f64),
         }
     }
@@ -343,16 +336,32 @@ impl Empty {
     }
 }
 
-fn hundredths(value: f64) -> f64 {
+/// The value below which this share of sorted ones lies: straight between the two nearest, as numpy's are.
+pub fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * sorted.len().saturating_sub(1) as f64;
+    let value = |place: f64| sorted.get(place as usize).copied().unwrap_or(f64::NAN);
+    let (low, high) = (value(place.floor()), value(place.ceil()));
+    low + (high - low) * place.fract()
+}
+
+pub fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// The most memory that this process ever had in RAM, from Linux's /proc.
-fn peak_rss_mib() -> Option<f64> {
+/// The most memory that this process ever had in RAM.
+pub fn peak_rss_mib() -> Option<f64> {
+    memory_mib("VmHWM:")
+}
+
+/// The memory that this process has in RAM.
+pub fn rss_mib() -> Option<f64> {
+    memory_mib("VmRSS:")
+}
+
+/// From Linux's /proc.
+fn memory_mib(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some((kib / 1024.0 * 10.0).round() / 10.0)
 }
