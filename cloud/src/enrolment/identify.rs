@@ -40,10 +40,11 @@ pub async fn is_among(
     stored: &[OwnedTemplate],
     probe: Probe,
 ) -> Result<bool, EnrolmentError> {
-    Ok(!matches!(
-        decide(app, stored, probe).await?,
-        Decision::Unknown
-    ))
+    let people = open_all(app, stored);
+    let calibration = app.faces.calibration().clone();
+    app.faces
+        .work(move |_| Ok(Gallery::new(people, calibration).is_among(&probe)))
+        .await
 }
 
 async fn decide(

@@ -412,3 +412,25 @@ async fn several_photographs_make_one_person() {
     let answer = enrol(enrolment("Dora", &[bundled("biden.jpg")])).await;
     assert_eq!(answer.status, 201, "{answer:?}");
 }
+
+#[tokio::test]
+async fn somebody_with_another_photograph_is_not_enrolled_twice_in_a_small_company() {
+    let server = Server::open();
+    server.employer("Ada", &bundled("biden.jpg"), false).await;
+    let token = server.token("Ada").await;
+    let enrol = async |name: &str, picture: &str| {
+        let form = Form::new()
+            .text("username", name.to_owned())
+            .text("email", email(name))
+            .text("password", PASSWORD)
+            .text("hourly_rate", "18")
+            .part("image", part(&bundled(picture)));
+        server.upload("/api/v1/employees", Some(&token), form).await
+    };
+    assert_eq!(enrol("Carl", "obama2.jpg").await.status, 201);
+    // Too far from the other for a door with so few people to open.
+    enrol("Twin", "obama3.jpg")
+        .await
+        .is(400, "Face already registered");
+    assert_eq!(enrol("Dora", "astronaut.png").await.status, 201);
+}

@@ -9,7 +9,7 @@ pub(crate) mod normalised;
 mod search;
 mod template;
 
-pub use calibration::{Calibration, CalibrationError};
+pub use calibration::{Calibration, CalibrationError, Centre};
 pub use template::{MAX_PHOTOS, Probe, Shot, Template, TemplateError};
 
 use std::collections::HashMap;
@@ -130,6 +130,23 @@ impl<Id: Copy + Eq> Gallery<Id> {
     pub fn search(&self, probe: &Probe, most: usize) -> Vec<(Id, f32)> {
         let near = self.nearest(probe, most).into_iter();
         near.map(|near| (self.id(near), near.distance)).collect()
+    }
+
+    /// Whether somebody of the gallery has this face: asked before a person is added to it. Looser than
+    /// [`identify`](Self::identify), since here a template missed is a person enrolled twice. The price: somebody new
+    /// is taken for somebody of the gallery at up to one time in a hundred, and among fewer than 20 people who all
+    /// resemble each other at up to one in ten, which more photos make rare.
+    pub fn is_among(&self, probe: &Probe) -> bool {
+        policy::is_among(self, probe)
+    }
+
+    /// Every template, as near as it is to itself.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Near> {
+        (0..self.shelf.len()).map(|template| Near {
+            template,
+            person: self.shelf.owner(template),
+            distance: 0.0,
+        })
     }
 
     /// Number of templates.

@@ -14,6 +14,11 @@
 //! - **The normalised score** (AS-norm, with the gallery as the cohort) where it was measured to accept more genuine
 //!   people than the distance does: one frame, and some hundred people.
 
+mod standing;
+
+pub(crate) use standing::is_among;
+pub use standing::{Alike, Rule, Standing, standing};
+
 use crate::embed::Embedding;
 use crate::gallery::calibration::is_small;
 use crate::gallery::curve::Curve;
@@ -123,7 +128,7 @@ pub(crate) fn identify<Id: Copy + Eq>(
         Verdict::Yes if found.judge(best, CLEAR * fpir) == Verdict::Yes => Grade::Clear,
         Verdict::Yes => Grade::Narrow,
     };
-    let second_factor = if is_twin(gallery, best, fpir) {
+    let second_factor = if taken_for(gallery, best, fpir).is_some() {
         Some(SecondFactor::Twin)
     } else if gallery.photos(best) < ENOUGH_PHOTOS {
         Some(SecondFactor::Provisional)
@@ -137,21 +142,19 @@ pub(crate) fn identify<Id: Copy + Eq>(
     }
 }
 
-/// Whether the one whom a probe is nearest to would be taken for the person nearest to them, if their template were
-/// the probe. On the same scale as everybody: where a whole gallery resembles each other, the plain tolerance would
+/// The person nearest to one of the gallery, where they would be taken for that person if their template were the
+/// probe. On the same scale as everybody: where a whole gallery resembles each other, the plain tolerance would
 /// call a quarter of them twins.
-fn is_twin<Id: Copy + Eq>(gallery: &Gallery<Id>, one: Near, fpir: f64) -> bool {
+fn taken_for<Id: Copy + Eq>(gallery: &Gallery<Id>, one: Near, fpir: f64) -> Option<Near> {
     let near = gallery.beside(one.template, COHORT + 1);
-    let Some(&other) = near.first() else {
-        return false;
-    };
+    let &other = near.first()?;
     let found = Found {
         gallery,
         near: &near,
         frames: gallery.photos(one),
     };
     let limit = found.limit(other, fpir);
-    found.effective(other, limit.scale) <= limit.most
+    (found.effective(other, limit.scale) <= limit.most).then_some(other)
 }
 
 /// The FMR of one comparison. What is no rate is the strictest there is.
@@ -184,6 +187,35 @@ struct Limit<'a> {
     scale: Scale,
     most: f64,
     curve: &'a Curve,
+}
+
+fn limit<Id: Copy + Eq>(
+    gallery: &Gallery<Id>,
+    photos: usize,
+    frames: usize,
+    fpir: f64,
+) -> Limit<'_> {
+    let (calibration, people) = (gallery.calibration(), gallery.len());
+    let fmr = comparison_fmr(gallery, fpir);
+    let normalised = calibration.normalised();
+    if let Some(threshold) = normalised.threshold(photos, frames, fmr, people) {
+        return Limit {
+            scale: Scale::Normalised,
+            most: threshold.score,
+            curve: threshold.curve,
+        };
+    }
+    let scale = if is_small(people) {
+        Scale::Distance
+    } else {
+        Scale::Crowd
+    };
+    let most = calibration.tolerance(photos, frames, fmr, people);
+    Limit {
+        scale,
+        most: most.into(),
+        curve: calibration.curve(photos, frames),
+    }
 }
 
 /// A probe's nearest people.
@@ -220,27 +252,7 @@ impl<Id: Copy + Eq> Found<'_, Id> {
     }
 
     fn limit(&self, one: Near, fpir: f64) -> Limit<'_> {
-        let (calibration, people) = (self.gallery.calibration(), self.gallery.len());
-        let (photos, fmr) = (self.gallery.photos(one), comparison_fmr(self.gallery, fpir));
-        let normalised = calibration.normalised();
-        if let Some(threshold) = normalised.threshold(photos, self.frames, fmr, people) {
-            return Limit {
-                scale: Scale::Normalised,
-                most: threshold.score,
-                curve: threshold.curve,
-            };
-        }
-        let scale = if is_small(people) {
-            Scale::Distance
-        } else {
-            Scale::Crowd
-        };
-        let most = calibration.tolerance(photos, self.frames, fmr, people);
-        Limit {
-            scale,
-            most: most.into(),
-            curve: calibration.curve(photos, self.frames),
-        }
+        limit(self.gallery, self.gallery.photos(one), self.frames, fpir)
     }
 
     /// A person's distance on a scale.

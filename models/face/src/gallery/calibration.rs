@@ -24,8 +24,19 @@ pub struct CalibrationError {
 #[derive(Debug, Clone)]
 pub struct Calibration {
     everybody: Arc<Curves>,
+    /// Of everybody, by the same cells.
+    impostors: Arc<BTreeMap<Cell, Centre>>,
     worst: Arc<Curves>,
     normalised: Arc<Normalised>,
+}
+
+/// Where the distances between different people lie, at unit length.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Centre {
+    /// The one in the middle.
+    pub median: f64,
+    /// The median of how far they are from it.
+    pub mad: f64,
 }
 
 /// Whose impostor pairs were measured.
@@ -52,10 +63,24 @@ impl Calibration {
             return Err(failed(1, "the head is not that of calibration.csv"));
         }
         let (mut everybody, mut worst) = (Curves::default(), Curves::default());
+        let mut impostors = BTreeMap::new();
         for (row, line) in lines {
             let fields: Vec<&str> = row.trim().split(',').collect();
-            let [group, scale, enrolled, frames, fmr, tolerance, accepted, ..] = fields[..] else {
-                return Err(failed(line, "too few columns"));
+            let [
+                group,
+                scale,
+                enrolled,
+                frames,
+                fmr,
+                tolerance,
+                accepted,
+                _,
+                _,
+                median,
+                mad,
+            ] = fields[..]
+            else {
+                return Err(failed(line, "eleven columns are expected"));
             };
             if scale != "unit" {
                 continue;
@@ -65,17 +90,27 @@ impl Calibration {
                 WORST => &mut worst,
                 _ => continue,
             };
-            let (Some(enrolled), Some(frames), Some(fmr), Some(tolerance), Some(accepted)) = (
-                count(enrolled),
-                count(frames),
-                real(fmr),
-                real(tolerance),
-                real(accepted),
-            ) else {
+            let reals = [fmr, tolerance, accepted, median, mad].map(real);
+            let (
+                Some(enrolled),
+                Some(frames),
+                [
+                    Some(fmr),
+                    Some(tolerance),
+                    Some(accepted),
+                    Some(median),
+                    Some(mad),
+                ],
+            ) = (count(enrolled), count(frames), reals)
+            else {
                 return Err(failed(line, "a number is missing or out of range"));
             };
-            let curve = curves.0.entry(Cell { enrolled, frames }).or_default();
+            let cell = Cell { enrolled, frames };
+            let curve = curves.0.entry(cell).or_default();
             curve.push(Point::new(fmr, tolerance, accepted));
+            if group == EVERYBODY {
+                impostors.insert(cell, Centre { median, mad });
+            }
         }
         let one = Cell {
             enrolled: 1,
@@ -94,6 +129,7 @@ impl Calibration {
         Ok(Self {
             everybody: Arc::new(everybody),
             worst: Arc::new(worst),
+            impostors: Arc::new(impostors),
             normalised: Arc::default(),
         })
     }
@@ -118,6 +154,20 @@ impl Calibration {
         } else {
             everybody
         }
+    }
+
+    /// Where the distances between different people were, of whom everybody's curve was measured.
+    pub fn impostors(&self, photos: usize, frames: usize) -> Centre {
+        let cell = self.everybody.at_least(photos, frames);
+        *self
+            .impostors
+            .get(&cell)
+            .expect("each of everybody's cells has one")
+    }
+
+    /// The FMR that a distance at unit length has on everybody's curve.
+    pub fn fmr(&self, photos: usize, frames: usize, distance: f64) -> f64 {
+        self.curve(photos, frames).fmr(distance).exp()
     }
 
     /// The tolerance whoever is compared, as for 1:1.
@@ -268,6 +318,25 @@ mod tests {
         assert!(found > 0.3637 && found < 0.3851, "{found}");
     }
 
+    #[rstest]
+    #[case(1, 1, 0.5744, 0.0418, 0.3453, 1e-4)]
+    #[case(3, 3, 0.5170, 0.0441, 0.3280, 1e-3)]
+    // Not measured: the next larger cell stands in.
+    #[case(4, 1, 0.5402, 0.0424, 0.3991, 1e-2)]
+    fn the_centre_and_the_rate_of_a_distance_are_those_of_the_curve(
+        #[case] photos: usize,
+        #[case] frames: usize,
+        #[case] median: f64,
+        #[case] mad: f64,
+        #[case] distance: f64,
+        #[case] fmr: f64,
+    ) {
+        let shipped = shipped();
+        assert_eq!(shipped.impostors(photos, frames), Centre { median, mad });
+        let found = shipped.fmr(photos, frames, distance);
+        assert!((found / fmr - 1.0).abs() < 1e-6, "{found}");
+    }
+
     #[test]
     fn tables_that_are_none_are_refused_in_words() {
         let error = |text: &str| Calibration::parse(text).unwrap_err().to_string();
@@ -277,7 +346,7 @@ mod tests {
         );
         assert_eq!(
             error(&format!("{HEAD}\nall,unit,1\n")),
-            "line 2: too few columns"
+            "line 2: eleven columns are expected"
         );
         let row = "all,unit,1,1,0.1,NaN,1,1,1,1,1";
         assert_eq!(

@@ -98,7 +98,7 @@ impl Curve {
     }
 
     /// The logarithm of the FMR that a limit has.
-    fn fmr(&self, limit: f64) -> f64 {
+    pub(crate) fn fmr(&self, limit: f64) -> f64 {
         match &self.0[..] {
             [] => 0.0,
             [only] => only.fmr,

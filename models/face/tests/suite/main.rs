@@ -11,5 +11,6 @@ mod golden;
 mod quality;
 mod real_faces;
 mod routes;
+mod standing;
 mod support;
 mod zoo;

@@ -7,6 +7,7 @@ mod living;
 mod people;
 mod quality;
 mod splits;
+mod twice;
 mod video;
 
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use limen_face::quality::{Bar, Flaw, Quality};
 use limen_face::{Decision, Embedding, Gallery, Probe, Template};
 
 use super::splits::{self, Person};
+use super::twice;
 use super::{FPIR, calibration, collection, files, middle_face};
 use crate::support::{MODELS, picture};
 
@@ -31,7 +32,10 @@ fn strangers_match_nobody_and_nobody_is_taken_for_another() {
     assert!(strangers.len() >= 140, "only {} strangers", strangers.len());
     single_frames(&people, &strangers);
     splits::halves(&people, &strangers);
-    splits::groups(&people, &collection);
+    twice::galleries(&people, &strangers);
+    let groups = splits::by_group(&people, &collection);
+    splits::groups(&groups);
+    twice::groups(&groups);
 }
 
 fn person(folder: &Path) -> Person {

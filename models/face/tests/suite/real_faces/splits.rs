@@ -109,17 +109,23 @@ pub fn halves(people: &[Person], strangers: &[Embedding]) {
     );
 }
 
-/// Galleries of one group each, in which each in turn is the stranger.
-pub fn groups(people: &[Person], collection: &Path) {
+/// The people of each group that the collection's list names.
+pub fn by_group<'a>(people: &'a [Person], collection: &Path) -> BTreeMap<String, Vec<&'a Person>> {
     let text = std::fs::read_to_string(collection.join("lfw_groups.csv")).unwrap();
     let rows = text.lines().skip(1).filter_map(|row| row.split_once(','));
+    let rows = rows.filter(|(_, group)| !group.is_empty());
     let of: BTreeMap<&str, &str> = rows.collect();
-    let mut groups: BTreeMap<&str, Vec<&Person>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<&Person>> = BTreeMap::new();
     for person in people {
-        if let Some(group) = of.get(person.name.as_str()) {
-            groups.entry(group).or_default().push(person);
+        if let Some(&group) = of.get(person.name.as_str()) {
+            groups.entry(group.to_owned()).or_default().push(person);
         }
     }
+    groups
+}
+
+/// Galleries of one group each, in which each in turn is the stranger.
+pub fn groups(groups: &BTreeMap<String, Vec<&Person>>) {
     for (group, members) in groups {
         let mut count = Count::default();
         for stranger in 0..members.len() {
@@ -148,7 +154,7 @@ pub fn groups(people: &[Person], collection: &Path) {
 }
 
 /// Knuth's MMIX generator: its high bits are random enough for drawing lots, and the same at every run.
-struct Lot(u64);
+pub struct Lot(pub u64);
 
 impl Lot {
     fn below(&mut self, end: usize) -> usize {
@@ -159,7 +165,7 @@ impl Lot {
         ((self.0 >> 33) as usize) % end
     }
 
-    fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
             list.swap(last, self.below(last + 1));
         }
