@@ -1,15 +1,16 @@
 //! What the person at the door is shown.
 
 use limen_face::quality::Flaw;
-use limen_wire::event::Rejection;
+use limen_wire::event::{Direction, Method, Rejection};
 use uuid::Uuid;
 
 use crate::gate::{Durable, Refused};
 
-/// Lamp, sound and screen. Called on the vision thread: an implementation hands over and returns.
+/// Lamp, sound and screen. Called by whichever way in is at work, while the door waits: an
+/// implementation hands over and returns, and never calls the door.
 pub trait Feedback: Send + Sync {
     /// The punch counts; there is no green without its proof.
-    fn green(&self, person: Uuid, durable: Durable);
+    fn green(&self, accepted: &Accepted);
 
     /// Recognised, but the visit was punched already, or the last punch was a moment ago.
     fn again(&self, person: Uuid);
@@ -24,6 +25,21 @@ pub trait Feedback: Send + Sync {
     /// What the person before the camera may do to be recognised; `None` when there is nothing
     /// (any more). Told when it changes.
     fn guide(&self, guide: Option<Guide>);
+}
+
+/// A punch that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whose.
+    pub person: Uuid,
+    /// Its proof.
+    pub durable: Durable,
+    /// How they were known.
+    pub method: Method,
+    /// Which way, as it was recorded.
+    pub direction: Direction,
+    /// Which way it is taken for, by what this terminal knows: in or out, never `Auto`.
+    pub toward: Direction,
 }
 
 /// What is in the way of recognising somebody, while they stand there.
@@ -51,8 +67,9 @@ pub enum Red<'a> {
 pub struct LogFeedback;
 
 impl Feedback for LogFeedback {
-    fn green(&self, person: Uuid, durable: Durable) {
-        tracing::info!(%person, seq = durable.seq, "punch accepted");
+    fn green(&self, accepted: &Accepted) {
+        let Accepted { person, method, .. } = accepted;
+        tracing::info!(%person, seq = accepted.durable.seq, ?method, "punch accepted");
     }
 
     fn again(&self, person: Uuid) {

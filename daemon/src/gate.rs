@@ -8,7 +8,7 @@ mod rules;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use limen_wire::event::{Punch, Rejection};
+use limen_wire::event::{Change, Direction, Punch, Rejection};
 use uuid::Uuid;
 
 pub use rules::{Looks, Rules};
@@ -17,6 +17,8 @@ pub use rules::{Looks, Rules};
 /// without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Durable {
+    /// The outbox that it is in.
+    pub outbox: Uuid,
     /// The event's number in its outbox.
     pub seq: u64,
 }
@@ -34,12 +36,33 @@ pub trait Punches: Send + Sync {
     /// [`Refused`] when it is not, a full disk for instance: then there was no punch.
     fn punch(&self, punch: Punch) -> Result<Durable, Refused>;
 
+    /// Records what was said on the screen about a punch; comes back when it is durable.
+    ///
+    /// # Errors
+    /// [`Refused`] when it is not, or when another outbox was begun since that punch.
+    fn amend(&self, of: Durable, change: Change) -> Result<(), Refused>;
+
     /// Records that somebody was not let in; told once per visit. Whoever keeps it logs what
     /// goes wrong.
     fn rejected(&self, why: Rejection);
 
-    /// How long ago a person came or went at any terminal, as far as that is known.
-    fn lately(&self, person: Uuid) -> Option<Duration>;
+    /// How a person came or went last at any terminal, as far as that is known.
+    fn lately(&self, person: Uuid) -> Option<Lately>;
+
+    /// Keeps whether faces are off until a person looked, also over a start of the program.
+    fn set_face_off(&self, is_off: bool);
+
+    /// What [`Punches::set_face_off`] was told last.
+    fn face_is_off(&self) -> bool;
+}
+
+/// How a person came or went last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lately {
+    /// How long ago.
+    pub ago: Duration,
+    /// [`Direction::In`] or [`Direction::Out`].
+    pub way: Direction,
 }
 
 /// What a recognised person's arrival means.
@@ -114,6 +137,11 @@ impl Gate {
                 seen: now,
             },
         );
+    }
+
+    /// The last punch of `person` was not theirs.
+    pub fn forget(&mut self, person: Uuid) {
+        self.punched.remove(&person);
     }
 
     /// `person`, who was recognised before, is still before the camera at `now`.

@@ -2,10 +2,10 @@
 //! the cloud.
 //!
 //! A frame's way: [`camera`] (a thread) → one slot, newest wins → [`vision`] (a thread): detect,
-//! judge, align, embed, average over the frames of one visit, identify → [`gate`] (pure: one
-//! punch a visit) → the outbox (fsync) → [`feedback`] → the uplink is woken. *Match → durable →
-//! green* are consecutive lines of one function: nobody is shown green before the punch would
-//! survive a pulled plug.
+//! judge, align, embed, average over the frames of one visit, identify → [`door`], which every
+//! other way in also comes to: [`gate`] (pure: one punch a visit) → the outbox (fsync) →
+//! [`feedback`] → the uplink is woken. *Match → durable → green* are consecutive lines of one
+//! function: nobody is shown green before the punch would survive a pulled plug.
 //!
 //! No picture, template or score leaves this program: not to disk, not to the log, not to the
 //! wire. Only the database's modules touch SQL, only the uplink touches MQTT, and what decides
@@ -38,6 +38,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod doctor;
+pub mod door;
 pub mod feedback;
 pub mod gate;
 pub mod health;

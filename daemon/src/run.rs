@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limen_face::{Calibration, Models, ZooError};
-use limen_wire::event::{self, Clock as Worth, Punch, Rejection, What};
+use limen_wire::event::{self, Amend, Clock as Worth, Direction, Punch, Rejection, What};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
@@ -17,8 +17,9 @@ use crate::camera::{self, Change};
 use crate::clock::{self, Clock, ClockError, Reading};
 use crate::config::Config;
 use crate::database::{self, DatabaseError};
+use crate::door::{self, Door};
 use crate::feedback::LogFeedback;
-use crate::gate::{Durable, Punches, Refused, Rules};
+use crate::gate::{Durable, Lately, Punches, Refused, Rules};
 use crate::health::Vitals;
 use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
@@ -246,15 +247,23 @@ impl Terminal {
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
             roster,
+            face_off: data.join("face-off"),
         });
+        recorder.say_face_off(recorder.face_is_off());
+        let began = Instant::now();
+        let door = Arc::new(Door::new(door::Parts {
+            punches: Arc::clone(&recorder) as Arc<dyn Punches>,
+            feedback: Arc::new(LogFeedback),
+            rules,
+            heart: vitals.heart().clone(),
+            clock: Box::new(move || began.elapsed()),
+        }));
         let frames = Latest::new();
         let touch = Touch::default();
         let eyes = Eyes {
             models,
             gallery: Arc::clone(&gallery),
-            punches: Arc::clone(&recorder) as Arc<dyn Punches>,
-            feedback: Arc::new(LogFeedback),
-            rules,
+            door,
             touch: touch.clone(),
             heart: vitals.heart().clone(),
         };
@@ -424,6 +433,8 @@ struct Recorder {
     clock: Arc<Clock>,
     vitals: Arc<Vitals>,
     roster: Arc<Roster>,
+    /// The file that is there while faces are off.
+    face_off: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -471,10 +482,34 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    fn say_face_off(&self, is_off: bool) {
+        if is_off {
+            let words = "faces are off after fifty failures in a row; PIN and badge work";
+            self.vitals.fault("face", words);
+        } else {
+            self.vitals.well("face");
+        }
+    }
+}
+
 impl Punches for Recorder {
     fn punch(&self, punch: Punch) -> Result<Durable, Refused> {
         self.record(What::Punch(punch))
-            .map(|durable| Durable { seq: durable.last })
+            .map(|durable| Durable {
+                outbox: durable.outbox,
+                seq: durable.last,
+            })
+            .map_err(|failed| Refused(failed.to_string()))
+    }
+
+    fn amend(&self, of: Durable, change: event::Change) -> Result<(), Refused> {
+        if self.outbox.end().borrow().outbox != of.outbox {
+            return Err(Refused("another outbox was begun since the punch".into()));
+        }
+        let amend = Amend { of: of.seq, change };
+        self.record(What::Amend(amend))
+            .map(|_| ())
             .map_err(|failed| Refused(failed.to_string()))
     }
 
@@ -484,13 +519,40 @@ impl Punches for Recorder {
         }
     }
 
-    fn lately(&self, person: Uuid) -> Option<Duration> {
-        let since = self.roster.state(person)?.since?;
+    fn lately(&self, person: Uuid) -> Option<Lately> {
+        let state = self.roster.state(person)?;
         // A clock that nobody vouches for can't say how long ago that was.
         let now = self.clock.read().ok()?;
-        (now.clock != Worth::Unsynced)
-            .then(|| now.at.duration_since(since).try_into().ok())
-            .flatten()
+        if now.clock == Worth::Unsynced {
+            return None;
+        }
+        Some(Lately {
+            ago: now.at.duration_since(state.since?).try_into().ok()?,
+            way: if state.is_in {
+                Direction::In
+            } else {
+                Direction::Out
+            },
+        })
+    }
+
+    fn set_face_off(&self, is_off: bool) {
+        let done = if is_off {
+            keys::make_private(&self.face_off)
+        } else {
+            match std::fs::remove_file(&self.face_off) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            }
+        };
+        if let Err(failed) = done {
+            tracing::error!(%failed, "whether faces are off would be forgotten at the next start");
+        }
+        self.say_face_off(is_off);
+    }
+
+    fn face_is_off(&self) -> bool {
+        self.face_off.exists()
     }
 }
 

@@ -23,12 +23,13 @@ use limen_face::{
     Chip, Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
     Watch, only_face,
 };
-use limen_wire::event::{self, Direction, Method, Punch, Rejection};
+use limen_wire::event::{self, Method, Rejection};
 use uuid::Uuid;
 
 use crate::camera::Captured;
-use crate::feedback::{Feedback, Guide, Red};
-use crate::gate::{Gate, Looks, Punches, Rules, Verdict};
+use crate::door::{Door, Known};
+use crate::feedback::{Guide, Red};
+use crate::gate::{Looks, Rules};
 use crate::heart::{Heart, Stage, TURN};
 use crate::mailbox::{Latest, Taken};
 use guidance::Guidance;
@@ -72,15 +73,11 @@ pub struct Eyes {
     pub models: Arc<Models>,
     /// Who is known.
     pub gallery: Arc<GallerySlot>,
-    /// When a face becomes a punch. How many frames, for how long and out of sight for how long
-    /// is taken from it once.
-    pub rules: Arc<Slot<Rules>>,
     /// Where it is told that somebody touched the terminal.
     pub touch: Touch,
-    /// Where punches are kept.
-    pub punches: Arc<dyn Punches>,
-    /// What the person is shown.
-    pub feedback: Arc<dyn Feedback>,
+    /// Where whoever is recognised becomes a punch. Of its rules, how many frames, for how long
+    /// and out of sight for how long is taken once.
+    pub door: Arc<Door>,
     /// Told of every look.
     pub heart: Heart,
 }
@@ -123,22 +120,22 @@ struct Vision {
     rules: Arc<Rules>,
     /// Where to look at all.
     watch: Watch,
-    gate: Gate,
     visits: Visits<(Chip, Quality)>,
     guidance: Guidance,
     /// Touches that were answered, and since when the last one holds.
     touches: u64,
     touched: Option<Duration>,
+    /// The time of the last frame.
+    at: Duration,
     /// Whether the last frame could not be looked at.
     failing: bool,
 }
 
 impl Vision {
     fn new(eyes: Eyes) -> Self {
-        let rules = eyes.rules.get();
+        let rules = eyes.door.rules();
         Self {
             watch: Watch::new(),
-            gate: Gate::new(),
             visits: Visits::new(Wants {
                 frames: rules.frames,
                 hold: rules.hold,
@@ -147,6 +144,7 @@ impl Vision {
             guidance: Guidance::default(),
             touches: 0,
             touched: None,
+            at: Duration::ZERO,
             failing: false,
             rules,
             eyes,
@@ -154,7 +152,7 @@ impl Vision {
     }
 
     fn look(&mut self, captured: &Captured) {
-        self.rules = self.eyes.rules.get();
+        (self.rules, self.at) = (self.eyes.door.rules(), captured.at);
         let failed = if self.looks(captured.at) {
             self.see(&captured.frame, captured.at).err()
         } else {
@@ -176,6 +174,9 @@ impl Vision {
             (self.touches, self.touched) = (touches, Some(at));
         }
         let touch = self.rules.touch;
+        if !self.eyes.door.admits(Method::Face, at) {
+            return false;
+        }
         match self.rules.looks {
             Looks::Never => false,
             Looks::Always => true,
@@ -188,7 +189,7 @@ impl Vision {
     /// A frame that is not looked at.
     fn nobody(&mut self, at: Duration) {
         let (_, left) = self.visits.follow(at, Vec::new());
-        self.reject(left);
+        self.reject(at, left);
         self.guide(at, None);
     }
 
@@ -201,9 +202,9 @@ impl Vision {
             .iter()
             .map(|face| (Look::of(frame, face), face.bounds.width() / least));
         let (near, left) = self.visits.follow(at, looks.collect());
-        self.reject(left);
+        self.reject(at, left);
         for person in self.visits.people() {
-            self.gate.seen(person, at);
+            self.eyes.door.seen(person, at);
         }
         let is_near = |n: &usize| near[*n];
         let near: Vec<usize> = (0..faces.len()).filter(is_near).collect();
@@ -213,7 +214,7 @@ impl Vision {
             .ok()
             .and_then(|one| faces.iter().position(|face| face == one));
         let left = self.visits.mean(number);
-        self.reject(left);
+        self.reject(at, left);
         let guide = match meant {
             Err(NotOneFace::Several) => Some(Guide::OneAtATime),
             Err(NotOneFace::None) if faces.is_empty() => None,
@@ -227,7 +228,7 @@ impl Vision {
 
     fn guide(&mut self, at: Duration, guide: Option<Guide>) {
         if let Some(told) = self.guidance.next(at, guide) {
-            self.eyes.feedback.guide(told);
+            self.eyes.door.feedback().guide(told);
         }
     }
 
@@ -258,7 +259,7 @@ impl Vision {
             Step::More => {}
             Step::Same(why) => {
                 self.touched = None;
-                self.eyes.feedback.red(Red::Rejected(why));
+                self.eyes.door.feedback().red(Red::Rejected(why));
             }
             Step::Decide(frames) => {
                 let usable = |shot| Seen::Usable(Box::new(shot));
@@ -300,62 +301,42 @@ impl Vision {
             } => Answer::Nobody(Rejection::Ambiguous),
             Decision::Match { id, grade, .. } => {
                 self.visits.decided(at, Answer::Person(id));
-                return self.punch(id, grade, counted(seen), at);
+                self.touched = None;
+                let known = Known {
+                    person: id,
+                    method: Method::Face,
+                    grade: match grade {
+                        Grade::Clear => event::Grade::Clear,
+                        Grade::Narrow => event::Grade::Narrow,
+                    },
+                    frames: u16::try_from(counted(seen)).unwrap_or(u16::MAX),
+                    model: self.eyes.models.embedding_id().to_owned(),
+                };
+                return self.eyes.door.arrived(known, at);
             }
             Decision::Unknown => Answer::Nobody(Rejection::Unknown),
             Decision::PoorQuality(flaw) => {
                 // No try was used: they may mend it.
-                self.eyes.feedback.red(Red::Poor(flaw));
-                return self.eyes.punches.rejected(Rejection::Quality);
+                return self.eyes.door.poor(flaw);
             }
         };
         if let Some(why) = self.visits.decided(at, answer) {
             self.touched = None;
-            self.reject([why]);
-        }
-    }
-
-    /// Match → durable → green.
-    fn punch(&mut self, person: Uuid, grade: Grade, frames: usize, at: Duration) {
-        self.touched = None;
-        let lately = self.eyes.punches.lately(person);
-        match self.gate.arrived(person, at, lately, &self.rules) {
-            Verdict::Punch => {}
-            Verdict::StillHere | Verdict::TooSoon => return self.eyes.feedback.again(person),
-            Verdict::Reverses => return self.eyes.feedback.reverses(person),
-        }
-        let punch = Punch {
-            person,
-            direction: Direction::Auto,
-            method: Method::Face,
-            grade: match grade {
-                Grade::Clear => event::Grade::Clear,
-                Grade::Narrow => event::Grade::Narrow,
-            },
-            frames: u16::try_from(frames).unwrap_or(u16::MAX),
-            model: self.eyes.models.embedding_id().to_owned(),
-        };
-        match self.eyes.punches.punch(punch) {
-            Ok(durable) => {
-                self.eyes.feedback.green(person, durable);
-                self.gate.punched(person, at);
-            }
-            Err(refused) => self.eyes.feedback.red(Red::NotRecorded(&refused)),
+            self.reject(at, [why]);
         }
     }
 
     /// Tells that visits ended with nobody named.
-    fn reject(&self, rejected: impl IntoIterator<Item = Rejection>) {
+    fn reject(&self, at: Duration, rejected: impl IntoIterator<Item = Rejection>) {
         for why in rejected {
-            self.eyes.feedback.red(Red::Rejected(why));
-            self.eyes.punches.rejected(why);
+            self.eyes.door.rejected(Method::Face, why, at);
         }
     }
 
     /// No more frames: what is under way ends.
     fn end(&mut self) {
         let left = self.visits.end();
-        self.reject(left);
+        self.reject(self.at, left);
     }
 }
 

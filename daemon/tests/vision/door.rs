@@ -2,19 +2,20 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::Instant;
 
 use limen_daemon::camera::{self, Change};
 use limen_daemon::config::{self, Source};
-use limen_daemon::feedback::{Feedback, Guide, Red};
-use limen_daemon::gate::{Durable, Punches, Refused, Rules};
+use limen_daemon::door;
+use limen_daemon::feedback::{Accepted, Feedback, Guide, Red};
+use limen_daemon::gate::{Durable, Lately, Punches, Refused, Rules};
 use limen_daemon::heart::Heart;
 use limen_daemon::mailbox::Latest;
 use limen_daemon::stop::Stop;
 use limen_daemon::vision::{self, Eyes, GallerySlot, Slot, Touch};
 use limen_face::quality::Flaw;
 use limen_face::{Calibration, Frame, Gallery, Models, Template, only_face};
-use limen_wire::event::{Punch, Rejection};
+use limen_wire::event::{Change as Said, Punch, Rejection};
 use uuid::Uuid;
 
 pub(crate) const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
@@ -137,12 +138,18 @@ impl Door {
         })
         .unwrap();
         let calibration = Calibration::load(Path::new(MODELS)).unwrap();
-        let eyes = Eyes {
-            models: models(),
-            gallery: Arc::new(GallerySlot::new(Gallery::new(self.people, calibration))),
+        let began = Instant::now();
+        let door = door::Door::new(door::Parts {
             punches: self.kept.clone(),
             feedback: self.kept.clone(),
             rules: Arc::new(Slot::new(Rules::of(&self.gate, None))),
+            heart: heart.clone(),
+            clock: Box::new(move || began.elapsed()),
+        });
+        let eyes = Eyes {
+            models: models(),
+            gallery: Arc::new(GallerySlot::new(Gallery::new(self.people, calibration))),
+            door: Arc::new(door),
             touch: self.touch,
             heart,
         };
@@ -168,6 +175,7 @@ impl Punches for Kept {
         let mut punches = self.punches.lock().unwrap();
         punches.push(punch);
         Ok(Durable {
+            outbox: Uuid::nil(),
             seq: punches.len() as u64,
         })
     }
@@ -176,17 +184,27 @@ impl Punches for Kept {
         self.rejected.lock().unwrap().push(why);
     }
 
-    fn lately(&self, _: Uuid) -> Option<Duration> {
+    fn amend(&self, _: Durable, _: Said) -> Result<(), Refused> {
+        Err(Refused("nobody presses a key at this door".into()))
+    }
+
+    fn lately(&self, _: Uuid) -> Option<Lately> {
         None
+    }
+
+    fn set_face_off(&self, _: bool) {}
+
+    fn face_is_off(&self) -> bool {
+        false
     }
 }
 
 impl Feedback for Kept {
-    fn green(&self, person: Uuid, durable: Durable) {
+    fn green(&self, accepted: &Accepted) {
         self.lights
             .lock()
             .unwrap()
-            .push(Light::Green(person, durable.seq));
+            .push(Light::Green(accepted.person, accepted.durable.seq));
     }
 
     fn again(&self, person: Uuid) {

@@ -1,0 +1,338 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rstest::rstest;
+
+use super::*;
+use crate::config;
+use crate::feedback::Guide;
+
+const ADA: Uuid = Uuid::from_u128(0xada);
+const BOB: Uuid = Uuid::from_u128(0xb0b);
+
+fn at(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// A door's outbox and light in memory, and a clock that is set by hand.
+#[derive(Default)]
+struct Kept {
+    said: Mutex<Vec<String>>,
+    punches: Mutex<Vec<Punch>>,
+    amended: Mutex<Vec<(u64, Change)>>,
+    lately: Mutex<Option<Lately>>,
+    is_full: AtomicBool,
+    face_off: AtomicBool,
+    seconds: AtomicU64,
+}
+
+impl Kept {
+    fn say(&self, words: String) {
+        self.said.lock().unwrap().push(words);
+    }
+
+    /// What was said since the last time.
+    fn said(&self) -> Vec<String> {
+        std::mem::take(&mut self.said.lock().unwrap())
+    }
+}
+
+impl Punches for Kept {
+    fn punch(&self, punch: Punch) -> Result<Durable, Refused> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Refused("full".into()));
+        }
+        let mut punches = self.punches.lock().unwrap();
+        punches.push(punch);
+        self.say("kept".into());
+        Ok(Durable {
+            outbox: Uuid::nil(),
+            seq: punches.len() as u64,
+        })
+    }
+
+    fn amend(&self, of: Durable, change: Change) -> Result<(), Refused> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Refused("full".into()));
+        }
+        self.amended.lock().unwrap().push((of.seq, change));
+        Ok(())
+    }
+
+    fn rejected(&self, why: Rejection) {
+        self.say(format!("rejected {why:?}"));
+    }
+
+    fn lately(&self, _: Uuid) -> Option<Lately> {
+        *self.lately.lock().unwrap()
+    }
+
+    fn set_face_off(&self, is_off: bool) {
+        self.face_off.store(is_off, Ordering::Relaxed);
+    }
+
+    fn face_is_off(&self) -> bool {
+        self.face_off.load(Ordering::Relaxed)
+    }
+}
+
+impl Feedback for Kept {
+    fn green(&self, accepted: &Accepted) {
+        self.say(format!("green {:?}", accepted.toward));
+    }
+
+    fn again(&self, _: Uuid) {
+        self.say("again".into());
+    }
+
+    fn reverses(&self, _: Uuid) {
+        self.say("reverses".into());
+    }
+
+    fn red(&self, why: Red<'_>) {
+        self.say(match why {
+            Red::Rejected(why) => format!("red {why:?}"),
+            Red::Poor(flaw) => format!("poor {flaw:?}"),
+            Red::NotRecorded(_) => "not recorded".into(),
+        });
+    }
+
+    fn guide(&self, _: Option<Guide>) {}
+}
+
+fn door() -> (Door, Arc<Kept>) {
+    let kept = Arc::new(Kept::default());
+    (open(&kept), kept)
+}
+
+fn open(kept: &Arc<Kept>) -> Door {
+    let clock = Arc::clone(kept);
+    Door::new(Parts {
+        punches: kept.clone(),
+        feedback: kept.clone(),
+        rules: Arc::new(Slot::new(Rules::of(&config::Gate::default(), None))),
+        heart: Heart::default(),
+        clock: Box::new(move || at(clock.seconds.load(Ordering::Relaxed))),
+    })
+}
+
+impl Kept {
+    fn at(&self, seconds: u64) -> &Self {
+        self.seconds.store(seconds, Ordering::Relaxed);
+        self
+    }
+}
+
+/// Somebody comes; gives what was said.
+fn comes(door: &Door, kept: &Kept, method: Method, seconds: u64) -> Vec<String> {
+    kept.at(seconds);
+    door.arrived(Known::by(method, ADA), at(seconds));
+    kept.said()
+}
+
+#[rstest]
+#[case(Method::Face)]
+#[case(Method::Pin)]
+#[case(Method::Badge)]
+#[case(Method::Qr)]
+fn every_way_in_is_equal(#[case] method: Method) {
+    let (door, kept) = door();
+    assert_eq!(comes(&door, &kept, method, 0), ["kept", "green In"]);
+    assert_eq!(comes(&door, &kept, method, 5), ["again"]);
+    assert_eq!(comes(&door, &kept, method, 30), ["again"]);
+    assert_eq!(comes(&door, &kept, method, 200), ["reverses"]);
+    assert_eq!(comes(&door, &kept, method, 4000), ["kept", "green Out"]);
+    let punches = kept.punches.lock().unwrap();
+    let written: Vec<_> = punches
+        .iter()
+        .map(|p| (p.person, p.method, p.direction))
+        .collect();
+    assert_eq!(written, [(ADA, method, Direction::Auto); 2]);
+}
+
+#[test]
+fn two_ways_that_know_the_same_person_make_one_punch() {
+    let (door, kept) = door();
+    std::thread::scope(|scope| {
+        for method in [Method::Face, Method::Pin, Method::Badge, Method::Qr] {
+            let door = &door;
+            scope.spawn(move || door.arrived(Known::by(method, ADA), at(0)));
+        }
+    });
+    assert_eq!(kept.punches.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn nothing_is_green_that_is_not_durable_and_it_may_be_tried_again() {
+    let (door, kept) = door();
+    kept.is_full.store(true, Ordering::Relaxed);
+    assert_eq!(comes(&door, &kept, Method::Pin, 0), ["not recorded"]);
+    assert_eq!(door.amend(1, Change::NotMe), Err(NotAmended::TooLate(1)));
+    kept.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(comes(&door, &kept, Method::Pin, 1), ["kept", "green In"]);
+}
+
+/// What the cloud says of the person, in hours ago, and which way a punch without a key is taken
+/// for.
+#[rstest]
+#[case::nothing(None, "green In")]
+#[case::is_in(Some((8, Direction::In)), "green Out")]
+#[case::is_out(Some((8, Direction::Out)), "green In")]
+#[case::forgot_to_leave_yesterday(Some((17, Direction::In)), "green In")]
+fn the_way_is_the_other_than_before(#[case] told: Option<(u64, Direction)>, #[case] green: &str) {
+    let (door, kept) = door();
+    *kept.lately.lock().unwrap() = told.map(|(hours, way)| Lately {
+        ago: at(hours * 3600),
+        way,
+    });
+    assert_eq!(comes(&door, &kept, Method::Face, 0), ["kept", green]);
+}
+
+#[test]
+fn what_this_door_saw_later_is_believed_before_the_clouds_word() {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Face, 0);
+    *kept.lately.lock().unwrap() = Some(Lately {
+        ago: at(9 * 3600),
+        way: Direction::Out,
+    });
+    assert_eq!(
+        comes(&door, &kept, Method::Face, 4000),
+        ["kept", "green Out"]
+    );
+    // While offline the cloud says nothing new.
+    assert_eq!(
+        comes(&door, &kept, Method::Face, 8000),
+        ["kept", "green In"]
+    );
+}
+
+/// A key pressed so many seconds before somebody comes who was punched IN at 0, and what is said.
+#[rstest]
+#[case::means_it_though_it_undoes(200, 3, Direction::Out, &["kept", "green Out"])]
+#[case::means_it_a_moment_later(20, 3, Direction::Out, &["kept", "green Out"])]
+#[case::says_the_same_again(20, 3, Direction::In, &["again"])]
+#[case::states_the_unexpected(4000, 3, Direction::In, &["kept", "green In"])]
+#[case::pressed_by_somebody_before(4000, 10, Direction::In, &["kept", "green Out"])]
+fn a_key_states_the_way(
+    #[case] comes_at: u64,
+    #[case] before: u64,
+    #[case] key: Direction,
+    #[case] said: &[&str],
+) {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Pin, 0);
+    kept.at(comes_at - before);
+    door.state(key);
+    assert_eq!(comes(&door, &kept, Method::Face, comes_at), said);
+}
+
+#[test]
+fn a_key_holds_for_one_person_and_can_be_taken_back() {
+    let (door, kept) = door();
+    door.state(Direction::Out);
+    assert_eq!(comes(&door, &kept, Method::Pin, 1), ["kept", "green Out"]);
+    door.arrived(Known::by(Method::Pin, BOB), at(2));
+    assert_eq!(kept.said(), ["kept", "green In"]);
+    door.state(Direction::Out);
+    door.state(Direction::Auto);
+    door.arrived(Known::by(Method::Pin, Uuid::from_u128(3)), at(3));
+    assert_eq!(kept.said(), ["kept", "green In"]);
+}
+
+#[test]
+fn who_was_asked_may_answer_for_ten_seconds() {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Face, 0);
+    assert_eq!(comes(&door, &kept, Method::Face, 100), ["reverses"]);
+    kept.at(109);
+    door.state(Direction::Out);
+    assert_eq!(kept.said(), ["kept", "green Out"]);
+    assert_eq!(comes(&door, &kept, Method::Face, 200), ["reverses"]);
+    kept.at(210);
+    door.state(Direction::In);
+    assert_eq!(kept.said(), [""; 0]);
+    let last = kept.punches.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(
+        (last.direction, last.method),
+        (Direction::Out, Method::Face)
+    );
+}
+
+#[test]
+fn who_was_asked_is_not_answered_for_by_the_next_one() {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Face, 0);
+    comes(&door, &kept, Method::Face, 100);
+    door.rejected(Method::Face, Rejection::Unknown, at(101));
+    kept.said();
+    door.state(Direction::Out);
+    assert_eq!(kept.said(), [""; 0]);
+}
+
+#[test]
+fn a_punch_can_be_changed_for_ten_seconds() {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Face, 100);
+    let out = Change::Direction(Direction::Out);
+    kept.at(109);
+    assert_eq!(door.amend(1, out), Ok(()));
+    assert_eq!(door.amend(1, out), Ok(()));
+    assert_eq!(door.amend(2, out), Err(NotAmended::TooLate(2)));
+    assert_eq!(*kept.amended.lock().unwrap(), [(1, out)]);
+    kept.is_full.store(true, Ordering::Relaxed);
+    let refused = NotAmended::Refused(Refused("full".into()));
+    assert_eq!(door.amend(1, Change::NotMe), Err(refused));
+    kept.is_full.store(false, Ordering::Relaxed);
+    kept.at(110);
+    assert_eq!(door.amend(1, Change::NotMe), Err(NotAmended::TooLate(1)));
+    // The next one goes the other way than what was said.
+    assert_eq!(
+        comes(&door, &kept, Method::Face, 4000),
+        ["kept", "green In"]
+    );
+}
+
+#[test]
+fn who_was_taken_for_somebody_else_keeps_them_out_of_nothing() {
+    let (door, kept) = door();
+    comes(&door, &kept, Method::Face, 0);
+    door.amend(1, Change::NotMe).unwrap();
+    assert_eq!(comes(&door, &kept, Method::Pin, 5), ["kept", "green In"]);
+}
+
+#[test]
+fn five_failures_pause_one_way_and_fifty_put_faces_off_until_a_person_looks() {
+    let (door, kept) = door();
+    let mut now = 0;
+    for n in 1..=50 {
+        assert!(door.admits(Method::Face, at(now)), "{n}");
+        door.rejected(Method::Face, Rejection::Unknown, at(now));
+        if n % 5 == 0 {
+            assert!(!door.admits(Method::Face, at(now + 29)));
+            now += 30;
+        }
+    }
+    let said = kept.said();
+    let paused = said
+        .iter()
+        .filter(|words| *words == "rejected Paused")
+        .count();
+    assert_eq!(paused, 10);
+    assert!(door.face_is_off() && !door.admits(Method::Face, at(now + 100_000)));
+    assert!(door.admits(Method::Pin, at(now)) && door.admits(Method::Qr, at(now)));
+    assert_eq!(comes(&door, &kept, Method::Pin, now), ["kept", "green In"]);
+    let after_a_start = open(&kept);
+    assert!(!after_a_start.admits(Method::Face, at(0)));
+    after_a_start.unlock();
+    assert!(after_a_start.admits(Method::Face, at(0)));
+    assert!(open(&kept).admits(Method::Face, at(0)));
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_no_failure() {
+    let (door, _kept) = door();
+    for _ in 0..100 {
+        door.poor(Flaw::Small);
+    }
+    assert!(door.admits(Method::Face, at(0)));
+}
