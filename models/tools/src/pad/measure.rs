@@ -9,7 +9,7 @@ use limen_face::{Chip, Frame, Models};
 
 use super::attacks::{KINDS, Kind, WIDTHS_PX};
 use super::candidates::{CANDIDATES, Candidate};
-use super::trial::{self, FRAMES, first_tier};
+use super::trial::{self, FRAMES, Trial, first_tier};
 use super::turns::Turns;
 use super::{collection, compose};
 use crate::frames;
@@ -26,12 +26,15 @@ pub struct Outcome {
     verdicts: Vec<(usize, Verdict)>,
     /// How many were given away by what surrounds the face, and how many by edges.
     pub reasons: [usize; 2],
+    /// Of how many something was said as soon as a punch may be.
+    pub at_once: usize,
 }
 
 impl Outcome {
-    fn add(&mut self, person: usize, verdict: Verdict) {
-        self.verdicts.push((person, verdict));
-        match verdict {
+    fn add(&mut self, person: usize, trial: &Trial) {
+        self.verdicts.push((person, trial.verdict));
+        self.at_once += usize::from(trial.at_once);
+        match trial.verdict {
             Verdict::Attack(Reason::Surroundings) => self.reasons[0] += 1,
             Verdict::Attack(Reason::Edges) => self.reasons[1] += 1,
             _ => {}
@@ -41,8 +44,12 @@ impl Outcome {
     /// Several together, of the same people.
     pub fn sum(all: &[Self]) -> Self {
         let mut sum = Self::default();
-        for &(person, verdict) in all.iter().flat_map(|one| &one.verdicts) {
-            sum.add(person, verdict);
+        for one in all {
+            sum.verdicts.extend(&one.verdicts);
+            sum.at_once += one.at_once;
+            for (sum, count) in sum.reasons.iter_mut().zip(one.reasons) {
+                *sum += count;
+            }
         }
         sum
     }
@@ -54,13 +61,20 @@ impl Outcome {
             |verdict| matches!(verdict, Verdict::Attack(_)),
             |verdict| verdict == Verdict::NotEnough,
         ];
-        is.map(|is| {
-            let mut tally = Tally::default();
-            for &(person, verdict) in &self.verdicts {
-                tally.add(person, is(verdict));
-            }
-            tally.rate()
-        })
+        is.map(|is| self.share(is))
+    }
+
+    /// Share that a door lets in which refuses nothing but attacks.
+    pub fn let_in(&self) -> Rate {
+        self.share(|verdict| !matches!(verdict, Verdict::Attack(_)))
+    }
+
+    fn share(&self, is: fn(Verdict) -> bool) -> Rate {
+        let mut tally = Tally::default();
+        for &(person, verdict) in &self.verdicts {
+            tally.add(person, is(verdict));
+        }
+        tally.rate()
     }
 }
 
@@ -117,7 +131,7 @@ pub fn measure(models: &Models, root: &Path) -> anyhow::Result<Findings> {
     let mut film = Outcome::default();
     for frames in collection::clips(&root.join("video/hamilton"))? {
         for visit in visits(&frames) {
-            film.add(0, first_tier(models, visit)?.verdict);
+            film.add(0, &first_tier(models, visit)?);
         }
     }
     let real = real(models, root)?;
@@ -153,15 +167,14 @@ fn half(models: &Models, root: &Path, number: usize, clips: &[Vec<Frame>]) -> an
     for frames in clips {
         for visit in visits(frames) {
             let trial = first_tier(models, visit)?;
-            half.living.add(0, trial.verdict);
+            half.living.add(0, &trial);
             half.signal(0, false, &trial.faces);
             let noisy: Vec<_> = visit
                 .iter()
                 .zip(1..)
                 .map(|(frame, seed)| compose::noisy(frame, seed))
                 .collect();
-            half.living_in_noise
-                .add(0, first_tier(models, &noisy)?.verdict);
+            half.living_in_noise.add(0, &first_tier(models, &noisy)?);
         }
     }
     for person in people_of_half
@@ -208,7 +221,7 @@ impl Half {
                 let replayed = kind.replays.then_some(&shown[..]);
                 let frames = kind.before(scene, &still.shrunk(face_px), replayed, person, face_px);
                 let trial = first_tier(models, &frames)?;
-                outcome.add(as_person, trial.verdict);
+                outcome.add(as_person, &trial);
                 self.signal(1, false, &trial.faces);
                 self.signal(1, true, &trial.faces);
             }

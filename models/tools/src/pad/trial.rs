@@ -9,12 +9,17 @@ use limen_face::{Chip, FaceError, Frame, Models, only_face};
 
 use super::clip::FPS;
 
-/// Frames of a visit.
+/// Frames of a visit, after which the door decides whatever was seen,
 pub const FRAMES: usize = 16;
+/// and those before which it doesn't: the time that a punch wants somebody to stand there.
+pub const HOLD: usize = 8;
 
 /// What was made of it.
 pub struct Trial {
+    /// The first that was said once enough frames for a punch were there.
     pub verdict: Verdict,
+    /// Whether that was at once.
+    pub at_once: bool,
     pub challenge: Option<Answer>,
     /// The upright faces, and how far each is turned.
     pub faces: Vec<(Chip, f32)>,
@@ -31,6 +36,7 @@ pub fn show<'a>(
 ) -> Result<Trial, FaceError> {
     let mut liveness = Liveness::new(tier);
     let (mut chips, mut times) = (Vec::new(), Vec::new());
+    let (mut verdict, mut at_once) = (Verdict::NotEnough, false);
     for (frame, number) in frames.into_iter().zip(0..) {
         let faces = models.detect(frame)?;
         let Ok(face) = only_face(&faces, frame) else {
@@ -44,9 +50,13 @@ pub fn show<'a>(
             frame,
             face,
             &aligned.landmarks,
-            Duration::from_secs(number) / FPS,
+            Duration::from_secs(number as u64) / FPS,
         );
         let watching = start.elapsed();
+        if verdict == Verdict::NotEnough && number + 1 >= HOLD {
+            verdict = liveness.verdict();
+            at_once = verdict != Verdict::NotEnough && number + 1 == HOLD;
+        }
         if with_embedding {
             let start = ThreadTime::now();
             models.embed_chip(&aligned.chip)?;
@@ -56,7 +66,8 @@ pub fn show<'a>(
         chips.push((aligned.chip, turn));
     }
     Ok(Trial {
-        verdict: liveness.verdict(),
+        verdict,
+        at_once,
         challenge: liveness.challenge(),
         faces: chips,
         times,
