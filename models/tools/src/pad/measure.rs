@@ -17,8 +17,6 @@ use crate::statistics::{Rate, Tally};
 
 /// Every so manyeth person of a half is shown as an attack.
 const OF_PEOPLE: [usize; 2] = [4, 2];
-/// Visits of a clip begin so many frames apart, and so overlap.
-const STEP: usize = 4;
 
 /// Verdicts, counted by person.
 #[derive(Default)]
@@ -154,8 +152,9 @@ pub fn measure(models: &Models, root: &Path) -> anyhow::Result<Findings> {
     })
 }
 
+/// The visits that begin at each frame of a clip, and so overlap.
 fn visits(frames: &[Frame]) -> impl Iterator<Item = &[Frame]> {
-    frames.windows(FRAMES).step_by(STEP)
+    frames.windows(FRAMES)
 }
 
 fn half(models: &Models, root: &Path, number: usize, clips: &[Vec<Frame>]) -> anyhow::Result<Half> {

@@ -43,7 +43,7 @@ eye become wider: a flat picture does neither, however it is turned.
 
 ## At the door
 
-A terminal runs the first tier on every visit unless the site's settings say `pad: off`. What is taken for an attack \
+A terminal runs the first tier on every visit, unless the site's settings or its own `terminal.toml` say `off`. What is taken for an attack \
 is refused at once (`rejected: presentation`); who is taken for living is let in as soon as a punch may be, 0.7 s after \
 they stood there; of whom nothing can be said is watched for 1.5 s in all and then let in, since as many of the living \
 as the column BPNRR below says would be kept out otherwise. So the column *let in* below is what a door lets in: this \
@@ -76,9 +76,11 @@ reaches.
 - **Real attacks were few, and single pictures**: the first tier says nothing of a single picture, so no rate of real \
 attacks can be given.
 - **The living are two people** before one wall, and the constants were chosen on one of them. So few show no rate: \
-the intervals reach 97.5 %. They use sign language and move more than many; none of them wears a hat, a helmet, a scarf or much hair. Hair and hats are \
+the intervals reach 97.5 %, where a door wants less than 1 or 2 % of its people refused. The heads that were cut out of \
+prints move alone as the living do, and how many of them were taken for an attack is in their row above. The living use sign language and move more than many; none of them wears a hat, a helmet, a scarf or much hair. Hair and hats are \
 allowed for up to 1.3 widths of the face to a side and 1.6 up, by a painted test only.
-- The film above shows that a camera that moves is no place for the first tier. People who walk by behind the visitor, \
+- The film above shows that a camera that moves is no place for the first tier (`pad = \"off\"` in that terminal's \
+`terminal.toml`). People who walk by behind the visitor, \
 and light that flickers, were not measured.
 ";
 
@@ -134,7 +136,7 @@ fn cell(outcome: &Outcome) -> String {
 fn living(page: &mut String, findings: &Findings) {
     line!(
         page,
-        "\n## Living people, first tier\n\nVisits overlap, and are of one person in each half.\n\n| | Visits | BPCER | BPNRR | Decided as soon as a punch may be (0.8 s) |\n|---|---|---|---|---|"
+        "\n## Living people, first tier\n\nA visit begins at each frame, so that visits overlap; they are of one person in each half, so that there are two independent trials in all.\n\n| | Visits | BPCER | BPNRR | Decided as soon as a punch may be (0.8 s) |\n|---|---|---|---|---|"
     );
     let [tuning, reported] = &findings.halves;
     for (what, outcome) in [
