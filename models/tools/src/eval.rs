@@ -20,14 +20,15 @@ use limen_face::{Calibration, Models};
 
 use crate::random::Random;
 use crate::statistics::Curve;
-use acquire::{Acquired, Camera, Picture};
-use report::{INTERVALS, Report};
+use acquire::{Camera, Picture};
+use report::Report;
 
-pub use acquire::Take;
+pub use acquire::{Acquired, Acquisition, Take};
 pub use cache::Cache;
 pub use groups::Groups;
 pub use identification::{Identification, OfGallery, Plan};
 pub use people::People;
+pub use report::INTERVALS;
 pub use verification::Verification;
 
 /// Arguments of `limen-face eval`.
@@ -94,12 +95,14 @@ pub struct Arguments {
     no_cache: bool,
 }
 
-fn count(text: &str) -> Result<usize, String> {
+/// A number from 1 up.
+pub fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "a number from 1 up is wanted".to_owned())
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// A share between 0 and 1, both excluded.
+pub fn share(text: &str) -> Result<f64, String> {
     let share = text
         .parse()
         .ok()
@@ -180,7 +183,8 @@ fn evaluate(
 pub struct Workshop {
     /// The models.
     pub models: Models,
-    calibration: Calibration,
+    /// What was measured.
+    pub calibration: Calibration,
     cache: Option<Cache>,
 }
 
@@ -232,7 +236,11 @@ impl Workshop {
         identification::run(people, &acquired, &self.calibration, plan)
     }
 
-    fn look(&self, pictures: &[Picture], take: Take) -> anyhow::Result<Vec<Acquired>> {
+    /// What each of these pictures gives.
+    ///
+    /// # Errors
+    /// When a network fails, or no picture gives a face.
+    pub fn look(&self, pictures: &[Picture], take: Take) -> anyhow::Result<Vec<Acquired>> {
         let camera = Camera {
             models: &self.models,
             take,

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod calibrate;
 mod eval;
 mod frames;
 mod pad;
@@ -32,6 +33,9 @@ struct Arguments {
 enum Command {
     /// Times the way from a frame to an identity, stage by stage, on one thread: JSON on stdout, a table on stderr.
     Bench(bench::Arguments),
+    /// Says what is decided on in a site's gallery and why, who in it resembles whom, and whether the tolerance in
+    /// force fits the people there.
+    Calibrate(calibrate::Arguments),
     /// Measures how well faces are recognised, on pictures of your own: pairs of pictures, or folders of people.
     Eval(eval::Arguments),
     /// Times the search of a gallery, beside numpy and faiss: JSON on stdout, a table on stderr.
@@ -46,6 +50,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Bench(bench) => bench::run(&arguments.models, &bench),
+        Command::Calibrate(calibrate) => calibrate::run(&arguments.models, &calibrate),
         Command::Eval(eval) => eval::run(&arguments.models, &eval),
         Command::Search(search) => bench::search::run(&arguments.models, &search),
         Command::Report(report) => recognition::run(&arguments.models, &report),

@@ -74,7 +74,14 @@ impl People {
             }
         }
         if people.is_empty() {
-            bail!("no person: --identify wants a folder with a folder of pictures for each person");
+            let folders: Vec<_> = folders
+                .iter()
+                .map(|one| one.display().to_string())
+                .collect();
+            bail!(
+                "{}: no person: a folder with a folder of pictures for each person is wanted",
+                folders.join(", ")
+            );
         }
         Ok(Self {
             people,
@@ -193,7 +200,7 @@ mod tests {
             format!("{:#}", People::read(folders, list).err().unwrap())
         };
         let empty = collection(&[]);
-        assert!(error(&[empty.path().to_owned()], None).starts_with("no person"));
+        assert!(error(&[empty.path().to_owned()], None).contains(": no person: "));
         let gone = empty.path().join("gone");
         assert!(error(std::slice::from_ref(&gone), None).contains("can't list"));
         assert!(error(std::slice::from_ref(&gone), Some(&gone)).contains("can't read"));
