@@ -1,3 +1,5 @@
+use limen_face::policy::{Rule, Scale, standing};
+use limen_face::{Calibration, Decision, Embedding, Probe, Template};
 use limen_wire::Blob;
 use tempfile::TempDir;
 
@@ -253,4 +255,66 @@ fn a_state_that_comes_late_does_not_replace_a_newer_one() {
     roster.set_state(state(5, "2026-11-24T07:00:00Z"));
     let known = roster.state(Uuid::from_u128(ADA)).unwrap();
     assert_eq!(known.minutes_today, 10);
+}
+
+/// A face that resembles nobody else's, turned by so much towards where nobody's is.
+fn face(axis: u128, lean: f32) -> Embedding {
+    let mut values = [0.0; 128];
+    values[0] = lean;
+    values[axis as usize] += 1.0;
+    Embedding(values)
+}
+
+fn enrolled(people: std::ops::Range<u128>) -> Vec<Change> {
+    let template = |axis| Template::from_photos(&vec![face(axis, 0.0); 3]).unwrap();
+    people.map(|id| put(id, &template(id).to_bytes())).collect()
+}
+
+#[test]
+fn the_tolerance_follows_the_roster() {
+    const FPIR: f64 = 1e-3;
+    let data = TempDir::new().unwrap();
+    let roster = open(&data);
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+    let calibration = Calibration::load(models.as_ref()).unwrap();
+    // What a door goes by now, and whether it knows the first one on a day on which they look a little otherwise.
+    let door = || {
+        let gallery = build(&roster, "m", calibration.clone()).unwrap();
+        let [rule] = standing(&gallery, 3, FPIR).rules[..] else {
+            panic!("all of them have three photos");
+        };
+        let probe = Probe::from_frames(&vec![face(1, 0.236); 3]).unwrap();
+        let decision = gallery.identify(&probe, FPIR);
+        (rule, matches!(decision, Decision::Match { .. }))
+    };
+    let on = |scale, people: usize| Rule {
+        photos: 3,
+        frames: 3,
+        scale,
+        most: calibration
+            .tolerance(3, 3, FPIR / people as f64, people)
+            .into(),
+        fmr: FPIR / people as f64,
+    };
+
+    let steps = [
+        (page(0, 1, true, enrolled(1..3)), 2, Scale::Distance, true),
+        (
+            page(1, 2, false, enrolled(3..20)),
+            19,
+            Scale::Distance,
+            false,
+        ),
+        (page(2, 3, false, enrolled(20..21)), 20, Scale::Crowd, true),
+        (
+            page(3, 4, false, vec![Change::Forget(Uuid::from_u128(20))]),
+            19,
+            Scale::Distance,
+            false,
+        ),
+    ];
+    for (page, people, scale, is_known) in steps {
+        assert!(matches!(roster.take(page).unwrap(), Taken::Applied(_)));
+        assert_eq!(door(), (on(scale, people), is_known), "{people} people");
+    }
 }
