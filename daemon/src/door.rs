@@ -18,10 +18,12 @@ use uuid::Uuid;
 use crate::feedback::{Accepted, Feedback, Red};
 use crate::gate::{Durable, Gate, Lately, Punches, Refused, Rules, Verdict};
 use crate::heart::{Heart, Stage};
+use crate::roster::{Card, RosterError};
 use crate::vision::Slot;
 use lockout::{Lockout, Outcome};
 
 mod lockout;
+mod pin;
 
 /// How long after a punch it may be changed, and how long whoever was asked may answer.
 pub const AMENDABLE: Duration = Duration::from_secs(10);
@@ -70,10 +72,21 @@ pub enum NotAmended {
     Refused(#[from] Refused),
 }
 
+/// Whom a terminal knows.
+pub trait People: Send + Sync {
+    /// The first person whose card is the one that is looked for.
+    ///
+    /// # Errors
+    /// When that can't be looked up.
+    fn find(&self, is_theirs: &dyn Fn(&Card) -> bool) -> Result<Option<(Uuid, Card)>, RosterError>;
+}
+
 /// What a door is made of.
 pub struct Parts {
     /// Where punches are kept.
     pub punches: Arc<dyn Punches>,
+    /// Whom this terminal knows by something else than the face.
+    pub people: Arc<dyn People>,
     /// What the person is shown. Called while the door is busy: it must not call back.
     pub feedback: Arc<dyn Feedback>,
     /// When somebody who is known is a punch.
@@ -88,6 +101,8 @@ pub struct Parts {
 pub struct Door {
     parts: Parts,
     at_work: Mutex<AtWork>,
+    /// One number is checked at a time, so that nobody tries many at once.
+    keypad: Mutex<()>,
 }
 
 struct AtWork {
@@ -124,6 +139,7 @@ impl Door {
                 ways: HashMap::new(),
                 fresh: Vec::new(),
             }),
+            keypad: Mutex::new(()),
         }
     }
 
@@ -135,7 +151,7 @@ impl Door {
     /// Somebody was identified at `now`. Match → durable → green.
     pub fn arrived(&self, known: Known, now: Duration) {
         let mut work = self.work();
-        work.lockout.succeeded(known.method);
+        work.lockout.succeeded(known.method, known.person);
         let stated = work.stated(now, &self.parts.rules.get());
         self.decide(&mut work, known, stated, now);
     }
@@ -185,6 +201,45 @@ impl Door {
             }
             Err(refused) => feedback.red(Red::NotRecorded(&refused)),
         }
+    }
+
+    /// Somebody typed their number and PIN, in one. Comes back once it was checked, which takes a
+    /// noticeable part of a second, and the person was told.
+    pub fn pin(&self, typed: &str) {
+        let _keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        if !self.admits(Method::Pin, now) {
+            return self.parts.feedback.red(Red::Rejected(Rejection::Paused));
+        }
+        let typed = pin::Typed::read(typed);
+        let number = typed.as_ref().map_or("", |typed| typed.number());
+        let is_theirs = |card: &Card| card.number.as_deref() == Some(number);
+        let found = match self.parts.people.find(&is_theirs) {
+            Ok(found) => found,
+            Err(failed) => return self.cannot_look_up(&failed),
+        };
+        let person = found.as_ref().map(|(person, _)| *person);
+        if person.is_some_and(|person| !self.work().lockout.admits_person(person, now)) {
+            return self.parts.feedback.red(Red::Rejected(Rejection::Paused));
+        }
+        let verifier = found.and_then(|(_, card)| card.pin_verifier);
+        // The same work for a number that is nobody's.
+        let fits = pin::fits(typed.as_ref(), verifier.as_deref());
+        match person {
+            Some(person) if fits => self.arrived(Known::by(Method::Pin, person), now),
+            _ => {
+                if let Some(person) = person {
+                    self.work().lockout.failed_person(person, now);
+                }
+                self.rejected(Method::Pin, Rejection::Pin, now);
+            }
+        }
+    }
+
+    fn cannot_look_up(&self, failed: &RosterError) {
+        tracing::error!(%failed, "the roster can't be read");
+        let refused = Refused("the roster can't be read".into());
+        self.parts.feedback.red(Red::NotRecorded(&refused));
     }
 
     /// A key was pressed: [`Direction::In`] or [`Direction::Out`] for whoever was told in the last

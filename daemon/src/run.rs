@@ -246,13 +246,14 @@ impl Terminal {
             outbox: Arc::clone(&outbox),
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
-            roster,
+            roster: Arc::clone(&roster),
             face_off: data.join("face-off"),
         });
         recorder.say_face_off(recorder.face_is_off());
         let began = Instant::now();
         let door = Arc::new(Door::new(door::Parts {
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
+            people: roster,
             feedback: Arc::new(LogFeedback),
             rules,
             heart: vitals.heart().clone(),

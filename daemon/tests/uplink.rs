@@ -276,6 +276,7 @@ fn person(id: u128) -> Person {
         language: String::new(),
         templates: vec![Blob(vec![id as u8; 64])],
         model: "m".into(),
+        number: None,
         pin_verifier: None,
         badges: Vec::new(),
         second_factor_with: Vec::new(),

@@ -291,6 +291,7 @@ fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>) -> Vec<Perso
                 language: String::new(),
                 templates,
                 model,
+                number: None,
                 pin_verifier: None,
                 badges: Vec::new(),
                 second_factor_with: Vec::new(),

@@ -2,20 +2,27 @@
 //!
 //! Pure: the time is passed in. After NIST SP 800-63B-4 (at most five failures in a row, then
 //! thirty seconds; another way always): each way has a row of its own, so that whoever holds
-//! pictures into the camera closes neither the PIN pad nor the badge reader to others.
+//! pictures into the camera closes neither the PIN pad nor the badge reader to others. A typed
+//! number also has a row for each person it was tried for, whose pauses double, since a success
+//! of somebody else must not open it again.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use limen_wire::event::Method;
+use uuid::Uuid;
 
 /// Failures in a row until a pause, and again until the next.
 pub(super) const ROW: u32 = 5;
 
-/// A way's pause.
+/// A way's pause, and a person's first.
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
 
 /// Failures in a row after which no face is looked at.
 pub(super) const FACE_OFF: u32 = 50;
+
+/// A person's longest pause: about a hundred numbers a day.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// Failures of a way, in a row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +37,7 @@ pub(super) struct Lockout {
     face: Row,
     pin: Row,
     badge: Row,
+    people: HashMap<Uuid, Row>,
     face_is_off: bool,
 }
 
@@ -59,6 +67,11 @@ impl Lockout {
         !is_off && now >= self.row(method).until
     }
 
+    /// Whether a number may be tried for this person at `now`.
+    pub(super) fn admits_person(&self, person: Uuid, now: Duration) -> bool {
+        self.people.get(&person).is_none_or(|row| now >= row.until)
+    }
+
     /// Nobody was known, or not for sure.
     pub(super) fn failed(&mut self, method: Method, now: Duration) -> Outcome {
         let face_was_off = self.face_is_off;
@@ -75,9 +88,22 @@ impl Lockout {
         Outcome::Paused
     }
 
+    /// The number was not this person's.
+    pub(super) fn failed_person(&mut self, person: Uuid, now: Duration) {
+        let row = self.people.entry(person).or_default();
+        row.failures = row.failures.saturating_add(1);
+        if let Some(beyond) = row.failures.checked_sub(ROW) {
+            // 30 s × 2⁵ is past the longest already.
+            row.until = now + (PAUSE * 2_u32.pow(beyond.min(5))).min(LONGEST);
+        }
+    }
+
     /// Somebody was known.
-    pub(super) fn succeeded(&mut self, method: Method) {
+    pub(super) fn succeeded(&mut self, method: Method, person: Uuid) {
         *self.row_mut(method) = Row::default();
+        if method == Method::Pin {
+            self.people.remove(&person);
+        }
     }
 
     /// A person looked: faces are looked at again.
@@ -114,6 +140,9 @@ mod tests {
 
     use super::*;
 
+    const ADA: Uuid = Uuid::from_u128(0xada);
+    const BOB: Uuid = Uuid::from_u128(0xb0b);
+
     fn at(s: u64) -> Duration {
         Duration::from_secs(s)
     }
@@ -147,16 +176,42 @@ mod tests {
         assert_eq!(lockout.admits(tried, at(when)), admitted);
     }
 
+    /// Failures of one person's number, then the second at which it may be tried again, the last
+    /// failure being at 0.
+    #[rstest]
+    #[case(4, 0)]
+    #[case(5, 30)]
+    #[case(6, 60)]
+    #[case(7, 120)]
+    #[case(9, 480)]
+    #[case(10, 900)]
+    #[case(1000, 900)]
+    fn a_persons_pauses_double(#[case] failures: u32, #[case] free: u64) {
+        let mut lockout = Lockout::new(false);
+        for _ in 0..failures {
+            lockout.failed_person(ADA, at(0));
+        }
+        assert!(lockout.admits_person(ADA, at(free)));
+        assert!(free == 0 || !lockout.admits_person(ADA, at(free - 1)));
+        assert!(lockout.admits_person(BOB, at(0)));
+    }
+
     #[test]
-    fn a_success_ends_the_row_of_its_way_and_no_other() {
+    fn a_success_ends_the_row_of_its_way_and_of_nobody_else() {
         let mut lockout = Lockout::new(false);
         for _ in 0..4 {
             lockout.failed(Method::Pin, at(0));
             lockout.failed(Method::Face, at(0));
         }
-        lockout.succeeded(Method::Pin);
+        for _ in 0..5 {
+            lockout.failed_person(ADA, at(0));
+        }
+        lockout.succeeded(Method::Pin, BOB);
         assert_eq!(lockout.failed(Method::Pin, at(0)), Outcome::Free);
         assert_eq!(lockout.failed(Method::Face, at(0)), Outcome::Paused);
+        assert!(!lockout.admits_person(ADA, at(1)));
+        lockout.succeeded(Method::Pin, ADA);
+        assert!(lockout.admits_person(ADA, at(1)));
     }
 
     #[test]
@@ -168,7 +223,7 @@ mod tests {
         let off = |outcome: &&Outcome| **outcome == Outcome::FaceOff;
         assert_eq!(outcomes.iter().filter(off).count(), 1);
         assert_eq!(outcomes[49], Outcome::FaceOff);
-        lockout.succeeded(Method::Face);
+        lockout.succeeded(Method::Face, ADA);
         assert!(!lockout.admits(Method::Face, at(100)));
         let mut lockout = Lockout::new(lockout.face_is_off());
         assert!(!lockout.admits(Method::Face, at(0)));

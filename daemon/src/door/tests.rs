@@ -20,6 +20,7 @@ struct Kept {
     punches: Mutex<Vec<Punch>>,
     amended: Mutex<Vec<(u64, Change)>>,
     lately: Mutex<Option<Lately>>,
+    cards: Mutex<Vec<(Uuid, Card)>>,
     is_full: AtomicBool,
     face_off: AtomicBool,
     seconds: AtomicU64,
@@ -75,6 +76,16 @@ impl Punches for Kept {
     }
 }
 
+impl People for Kept {
+    fn find(&self, is_theirs: &dyn Fn(&Card) -> bool) -> Result<Option<(Uuid, Card)>, RosterError> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(RosterError::StillInLog);
+        }
+        let cards = self.cards.lock().unwrap();
+        Ok(cards.iter().find(|(_, card)| is_theirs(card)).cloned())
+    }
+}
+
 impl Feedback for Kept {
     fn green(&self, accepted: &Accepted) {
         self.say(format!("green {:?}", accepted.toward));
@@ -99,8 +110,21 @@ impl Feedback for Kept {
     fn guide(&self, _: Option<Guide>) {}
 }
 
+fn card(number: &str, pin: &str) -> Card {
+    Card {
+        name: String::new(),
+        language: String::new(),
+        number: Some(number.into()),
+        pin_verifier: Some(bcrypt::hash(pin, 4).unwrap()),
+        badges: Vec::new(),
+        second_factor_with: Vec::new(),
+    }
+}
+
+/// Ada types 12 111111, Bob 13 222222.
 fn door() -> (Door, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
+    *kept.cards.lock().unwrap() = vec![(ADA, card("12", "111111")), (BOB, card("13", "222222"))];
     (open(&kept), kept)
 }
 
@@ -108,6 +132,7 @@ fn open(kept: &Arc<Kept>) -> Door {
     let clock = Arc::clone(kept);
     Door::new(Parts {
         punches: kept.clone(),
+        people: kept.clone(),
         feedback: kept.clone(),
         rules: Arc::new(Slot::new(Rules::of(&config::Gate::default(), None))),
         heart: Heart::default(),
@@ -335,4 +360,81 @@ fn what_could_not_be_looked_at_is_no_failure() {
         door.poor(Flaw::Small);
     }
     assert!(door.admits(Method::Face, at(0)));
+}
+
+#[test]
+fn a_number_with_its_pin_is_a_punch_and_any_other_is_not() {
+    let (door, kept) = door();
+    door.pin("12 111 111");
+    assert_eq!(kept.said(), ["kept", "green In"]);
+    for wrong in [
+        "12111112", "13111111", "14111111", "111111", "", "12", "xyz",
+    ] {
+        door.unlock();
+        door.pin(wrong);
+        assert_eq!(kept.said()[..2], ["red Pin", "rejected Pin"], "{wrong}");
+        kept.at(kept.seconds.load(Ordering::Relaxed) + 30);
+    }
+    door.pin("13222222");
+    assert_eq!(kept.said(), ["kept", "green In"]);
+    let punches = kept.punches.lock().unwrap();
+    let who: Vec<_> = punches
+        .iter()
+        .map(|p| (p.person, p.method, p.frames))
+        .collect();
+    assert_eq!(who, [(ADA, Method::Pin, 0), (BOB, Method::Pin, 0)]);
+}
+
+#[test]
+fn five_wrong_numbers_and_not_even_the_right_one_counts_for_half_a_minute() {
+    let (door, kept) = door();
+    for n in 0..5 {
+        door.pin(&format!("9911111{n}"));
+    }
+    assert_eq!(kept.said()[10..], ["red Paused", "rejected Paused"]);
+    door.pin("12111111");
+    assert_eq!(kept.at(29).said(), ["red Paused"]);
+    door.pin("12111111");
+    assert_eq!(kept.at(30).said(), ["red Paused"]);
+    door.pin("12111111");
+    assert_eq!(kept.said(), ["kept", "green In"]);
+}
+
+/// A colleague can't guess on by typing their own number in between.
+#[test]
+fn guesses_at_one_person_are_slowed_whoever_succeeds_in_between() {
+    let (door, kept) = door();
+    let mut tried = 0;
+    for second in 0..24 * 60 * 60_u64 {
+        kept.at(second);
+        if second % 30 == 0 {
+            door.pin("13222222");
+        }
+        if door.work().lockout.admits_person(ADA, at(second))
+            && door.admits(Method::Pin, at(second))
+        {
+            door.pin("12000000");
+            tried += 1;
+        }
+        kept.said();
+    }
+    assert!((90..=110).contains(&tried), "{tried}");
+    // Other ways in stay open to her meanwhile.
+    assert_eq!(
+        comes(&door, &kept, Method::Qr, 90_000),
+        ["kept", "green In"]
+    );
+}
+
+#[test]
+fn what_cannot_be_looked_up_is_no_guess() {
+    let (door, kept) = door();
+    kept.is_full.store(true, Ordering::Relaxed);
+    for _ in 0..10 {
+        door.pin("12111111");
+    }
+    assert_eq!(kept.said(), ["not recorded"; 10]);
+    kept.is_full.store(false, Ordering::Relaxed);
+    door.pin("12111111");
+    assert_eq!(kept.said(), ["kept", "green In"]);
 }

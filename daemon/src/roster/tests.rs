@@ -26,6 +26,7 @@ fn person(id: u128, face: &[u8]) -> Person {
         language: "de".into(),
         templates: vec![Blob(face.to_vec())],
         model: "m".into(),
+        number: Some(format!("{id}")),
         pin_verifier: Some("$pin$".into()),
         badges: vec!["04:A2".into()],
         second_factor_with: Vec::new(),

@@ -104,6 +104,7 @@ fn page(from: u64, to: u64) -> RosterPage {
             language: String::new(),
             templates: Vec::new(),
             model: String::new(),
+            number: None,
             pin_verifier: None,
             badges: Vec::new(),
             second_factor_with: Vec::new(),

@@ -11,6 +11,7 @@ use limen_daemon::feedback::{Accepted, Feedback, Guide, Red};
 use limen_daemon::gate::{Durable, Lately, Punches, Refused, Rules};
 use limen_daemon::heart::Heart;
 use limen_daemon::mailbox::Latest;
+use limen_daemon::roster::{Card, RosterError};
 use limen_daemon::stop::Stop;
 use limen_daemon::vision::{self, Eyes, GallerySlot, Slot, Touch};
 use limen_face::quality::Flaw;
@@ -141,6 +142,7 @@ impl Door {
         let began = Instant::now();
         let door = door::Door::new(door::Parts {
             punches: self.kept.clone(),
+            people: Arc::new(Nobody),
             feedback: self.kept.clone(),
             rules: Arc::new(Slot::new(Rules::of(&self.gate, None))),
             heart: heart.clone(),
@@ -162,6 +164,15 @@ impl Door {
             lights: std::mem::take(&mut *self.kept.lights.lock().unwrap()),
             changes: take(&changes),
         }
+    }
+}
+
+/// Nobody has a number or a badge at this door.
+struct Nobody;
+
+impl door::People for Nobody {
+    fn find(&self, _: &dyn Fn(&Card) -> bool) -> Result<Option<(Uuid, Card)>, RosterError> {
+        Ok(None)
     }
 }
 

@@ -96,6 +96,7 @@
     expect(clippy::unwrap_used, reason = "a test that fails there says where")
 )]
 
+pub mod badge;
 pub mod bytes;
 pub mod chain;
 pub mod claim;

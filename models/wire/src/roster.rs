@@ -28,6 +28,9 @@ pub const MAX_CHANGES: usize = 1_024;
 /// A template is not longer than that, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 64 * 1024;
 
+/// A person's number has not more digits than that.
+pub const MAX_NUMBER_DIGITS: usize = 8;
+
 /// One page of an update from version `from` to version `to`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RosterPage {
@@ -83,10 +86,14 @@ pub struct Person {
     /// The model that made the templates; empty where there is none.
     #[serde(default)]
     pub model: String,
-    /// What a typed number is verified with (a PHC string).
+    /// The digits that they type before their PIN: says who they are, and is no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// What the PIN is verified with: bcrypt's own string (`$2b$10$…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin_verifier: Option<String>,
-    /// The badges that are theirs, as the reader spells them.
+    /// The badges that are theirs: what a reader types, as it spells it, or `qr:` and the id of a
+    /// [signed badge](crate::badge). One that is not here any more is revoked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub badges: Vec<String>,
     /// After which methods a second one has to follow.
@@ -131,6 +138,11 @@ impl Person {
                 "is named where there are templates, and only there",
             ));
         }
+        let number = self.number.as_deref().unwrap_or_default();
+        text("number", number, MAX_NUMBER_DIGITS)?;
+        if !number.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(Invalid::new("number", "is not of digits alone"));
+        }
         text(
             "pin_verifier",
             self.pin_verifier.as_deref().unwrap_or_default(),
@@ -155,6 +167,7 @@ impl fmt::Debug for Person {
 impl Drop for Person {
     fn drop(&mut self) {
         self.name.zeroize();
+        self.number.zeroize();
         self.pin_verifier.zeroize();
         self.badges.zeroize();
     }

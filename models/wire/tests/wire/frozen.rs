@@ -289,7 +289,10 @@ fn page() -> RosterPage {
                 language: "sv".to_owned(),
                 templates: vec![Blob(vec![1, 2, 3, 4])],
                 model: "dlib-resnet34-v1".to_owned(),
-                pin_verifier: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
+                number: Some("104".to_owned()),
+                pin_verifier: Some(
+                    "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy".to_owned(),
+                ),
                 badges: vec!["04:a2:24:12".to_owned()],
                 second_factor_with: vec![Method::Face],
             })),

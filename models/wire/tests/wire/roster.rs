@@ -15,6 +15,7 @@ fn person(id: Uuid, template: &[u8]) -> Person {
         language: String::new(),
         templates: vec![Blob(template.to_vec())],
         model: "m".to_owned(),
+        number: None,
         pin_verifier: None,
         badges: Vec::new(),
         second_factor_with: Vec::new(),
@@ -194,6 +195,11 @@ fn a_new_session_begins_anew() {
     page(0, 4, 1, 1, vec![Change::Forget(ANNA)]),
     "changes forgets 01900000-0000-7000-8000-000000000006, but `full` replaces everything"
 )]
+#[case::a_number_of_letters(numbered("12a"), "number is not of digits alone")]
+#[case::a_long_number(
+    numbered("123456789"),
+    "number is 9 characters long; at most 8 are allowed"
+)]
 #[case::a_huge_template(
     page(3, 4, 1, 1, vec![Change::Put(Box::new(person(ANNA, &[0; 65_537])))]),
     "templates has one of more than 65536 bytes"
@@ -222,11 +228,17 @@ fn the_digest_tells_who_is_known_with_what() {
     assert_ne!(digest([(ANNA, without.template_hash()), ben]), both);
 }
 
+fn numbered(number: &str) -> RosterPage {
+    let mut anna = person(ANNA, &[1]);
+    anna.number = Some(number.to_owned());
+    page(3, 4, 1, 1, vec![Change::Put(Box::new(anna))])
+}
+
 #[test]
 fn nothing_that_shows_a_person_is_printed() {
     let mut anna = person(ANNA, b"secret");
     anna.name = "Anna Secret".to_owned();
-    anna.pin_verifier = Some("$argon2id$secret".to_owned());
+    anna.pin_verifier = Some("$2b$10$secret".to_owned());
     anna.badges = vec!["secret".to_owned()];
     let page = page(3, 4, 1, 1, vec![Change::Put(Box::new(anna))]);
     let printed = format!("{page:?}").to_lowercase();

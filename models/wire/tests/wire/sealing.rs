@@ -101,6 +101,7 @@ fn a_page_of_a_roster_fits_into_a_message() {
             language: "en".to_owned(),
             templates: vec![limen_wire::Blob(vec![7; 2_600])],
             model: "dlib-resnet34-v1".to_owned(),
+            number: None,
             pin_verifier: None,
             badges: Vec::new(),
             second_factor_with: Vec::new(),
