@@ -152,6 +152,8 @@ pub struct Gate {
     pub reverse_s: f64,
     /// Share of strangers' visits that may be taken for somebody enrolled.
     pub fpir: f64,
+    /// What is done against pictures that are held into the camera.
+    pub pad: Pad,
 }
 
 /// When faces are looked at.
@@ -165,6 +167,17 @@ pub enum Looks {
     Touched,
     /// Always, unless the site uses no faces.
     Always,
+}
+
+/// What is done against pictures that are held into the camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pad {
+    /// As the site's settings say.
+    #[default]
+    Site,
+    /// Nothing: where the camera moves, the living are refused too.
+    Off,
 }
 
 /// The `[clock]` section.
@@ -275,6 +288,7 @@ impl Default for Gate {
             repunch_s: 60.0,
             reverse_s: 300.0,
             fpir: 1e-3,
+            pad: Pad::default(),
         }
     }
 }

@@ -23,6 +23,7 @@ use limen_face::{
     Chip, Decision, Detection, FaceError, Frame, Gallery, Grade, Models, Probe, SecondFactor, Shot,
     Watch, only_face,
 };
+use limen_wire::Pad;
 use limen_wire::event::{self, Method, Rejection};
 use uuid::Uuid;
 
@@ -240,17 +241,26 @@ impl Vision {
         face: &Detection,
         at: Duration,
     ) -> Result<Option<Flaw>, FaceError> {
-        let (chip, quality) = match self.judge(frame, face)? {
-            Ok(good) => good,
-            Err(flaw) => {
-                if let Some(flaws) = self.visits.flawed(at, flaw) {
-                    let seen: Vec<Seen> = flaws.into_iter().map(Seen::Flawed).collect();
-                    self.decide(&seen, at);
-                }
-                return Ok(Some(flaw));
-            }
-        };
-        let offered = self.visits.offer(at, quality.weight(), (chip, quality));
+        let bar = Bar::door(FOLLOWED_PX);
+        if let Some(flaw) = bar.box_flaw(frame, face) {
+            return Ok(Some(self.flawed(flaw, at)));
+        }
+        let aligned = self.eyes.models.align(frame, face)?;
+        // Nothing here can ask for a turn or for a second factor: more than passive is passive.
+        if self.rules.pad != Pad::Off
+            && let Some(why) = self.visits.watch(at, frame, face, &aligned.landmarks)
+        {
+            self.touched = None;
+            self.reject(at, [why]);
+            return Ok(None);
+        }
+        let quality = Quality::of(frame, face, &aligned);
+        if let Some(flaw) = quality.flaw(&bar) {
+            return Ok(Some(self.flawed(flaw, at)));
+        }
+        let offered = self
+            .visits
+            .offer(at, quality.weight(), (aligned.chip, quality));
         let Some((chip, quality)) = offered else {
             return Ok(None);
         };
@@ -270,22 +280,13 @@ impl Vision {
         Ok(None)
     }
 
-    /// The face chip of a frame that is good enough, or what is wrong with it.
-    fn judge(
-        &self,
-        frame: &Frame,
-        face: &Detection,
-    ) -> Result<Result<(Chip, Quality), Flaw>, FaceError> {
-        let bar = Bar::door(FOLLOWED_PX);
-        if let Some(flaw) = bar.box_flaw(frame, face) {
-            return Ok(Err(flaw));
+    /// A frame that has this flaw; who stood there for long is told.
+    fn flawed(&mut self, flaw: Flaw, at: Duration) -> Flaw {
+        if let Some(flaws) = self.visits.flawed(at, flaw) {
+            let seen: Vec<Seen> = flaws.into_iter().map(Seen::Flawed).collect();
+            self.decide(&seen, at);
         }
-        let aligned = self.eyes.models.align(frame, face)?;
-        let quality = Quality::of(frame, face, &aligned);
-        Ok(match quality.flaw(&bar) {
-            Some(flaw) => Err(flaw),
-            None => Ok((aligned.chip, quality)),
-        })
+        flaw
     }
 
     fn decide(&mut self, seen: &[Seen], at: Duration) {

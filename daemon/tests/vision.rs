@@ -8,6 +8,7 @@
 mod vision {
     pub(crate) mod collection;
     pub(crate) mod door;
+    pub(crate) mod held;
     pub(crate) mod pictures;
 }
 
@@ -209,7 +210,7 @@ fn somebody_who_passes_is_not_punched_and_who_stops_is() {
     assert_eq!((&seen.lights[..], seen.people()), (&[][..], vec![]));
     assert_eq!(seen.rejected, []);
 
-    let stopping = passing().take(5).chain((0..12).map(|n| at(256 + n % 2)));
+    let stopping = passing().take(5).chain((0..20).map(|n| at(256 + n % 2)));
     let shown: Vec<Frame> = walls().chain(stopping).chain(walls()).collect();
     let seen = door().watch(folder(&shown).path(), 10.0, 0);
     assert_eq!(seen.lights, [Light::Green(OBAMA, 1)]);

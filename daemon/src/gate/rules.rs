@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use limen_wire::{Face, Settings};
+use limen_wire::{Face, Pad, Settings};
 
 use crate::config;
 
@@ -38,6 +38,8 @@ pub struct Rules {
     pub reverse: Duration,
     /// Share of strangers' visits that may be taken for somebody enrolled.
     pub fpir: f64,
+    /// What is done against pictures that are held into the camera.
+    pub pad: Pad,
 }
 
 impl Rules {
@@ -63,13 +65,17 @@ impl Rules {
             repunch: repunch.unwrap_or(Duration::from_secs_f64(gate.repunch_s)),
             reverse: Duration::from_secs_f64(gate.reverse_s),
             fpir: settings.map_or(gate.fpir, |settings| settings.fpir),
+            pad: match gate.pad {
+                config::Pad::Site => settings.map_or(Pad::Passive, |settings| settings.pad),
+                config::Pad::Off => Pad::Off,
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use limen_wire::{Name, Pad, Screen};
+    use limen_wire::{Name, Screen};
     use rstest::rstest;
     use uuid::Uuid;
 
@@ -111,6 +117,27 @@ mod tests {
         };
         let settings = site.map(settings);
         assert_eq!(Rules::of(&gate, settings.as_ref()).looks, looks);
+    }
+
+    #[rstest]
+    #[case::before_the_settings_came(None, config::Pad::Site, Pad::Passive)]
+    #[case::as_the_site_says(Some(Pad::Off), config::Pad::Site, Pad::Off)]
+    #[case::more_than_that(Some(Pad::Challenge), config::Pad::Site, Pad::Challenge)]
+    #[case::a_camera_that_moves(Some(Pad::Passive), config::Pad::Off, Pad::Off)]
+    fn what_is_done_against_pictures(
+        #[case] site: Option<Pad>,
+        #[case] here: config::Pad,
+        #[case] wanted: Pad,
+    ) {
+        let gate = config::Gate {
+            pad: here,
+            ..config::Gate::default()
+        };
+        let settings = site.map(|pad| Settings {
+            pad,
+            ..settings(Face::On)
+        });
+        assert_eq!(Rules::of(&gate, settings.as_ref()).pad, wanted);
     }
 
     #[test]

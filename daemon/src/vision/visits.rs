@@ -9,12 +9,16 @@
 //! - The rate of strangers let in is promised per visit, so a visit gets one decision and two more
 //!   tries at most, which share the rate ([`TRIES`]), and somebody who was turned away and comes
 //!   back before `away` has passed continues the visit of before.
+//! - Where pictures that are held into the camera are looked for, the last of these embeddings waits
+//!   until it can be said whether the face is one, or enough was seen of it ([`WATCHED`]).
 //! - Whoever was recognised is followed while they are in sight, near or not.
 
 use std::time::Duration;
 
+use limen_face::align::Landmarks;
+use limen_face::pad::{Liveness, Tier, Verdict};
 use limen_face::quality::Flaw;
-use limen_face::{Embedding, Shot};
+use limen_face::{Detection, Embedding, Frame, Shot};
 use limen_wire::event::Rejection;
 use uuid::Uuid;
 
@@ -40,6 +44,10 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(700);
 /// so; who just passed is not.
 const STOOD: Duration = Duration::from_secs(2);
 const STOOD_FRAMES: usize = 6;
+
+/// After so long no more is expected of whoever is watched for being a picture: what was said in
+/// this time is what was measured (docs/presentation-attacks.md).
+const WATCHED: Duration = Duration::from_millis(1500);
 
 /// A face that was near stays near at this share of the width: nobody stands like a post.
 const STAYS_NEAR: f32 = 0.85;
@@ -111,6 +119,8 @@ struct Visit<T> {
     /// Since when it is the one who is meant, without a break.
     stands: Option<Duration>,
     window: Window<T>,
+    /// Whether it is a picture, and since when that is looked for.
+    watched: Option<(Liveness, Duration)>,
     /// Those that say something new.
     shots: Vec<Shot>,
     /// What was wrong with the frames while none was good enough; told once.
@@ -261,6 +271,29 @@ impl<T> Visits<T> {
         self.visits.get_mut(self.meant?)
     }
 
+    /// A frame of the face that is meant, for what it tells of a picture that is held into the
+    /// camera. Gives why, where it is one: then the visit is over, and nothing of it is remembered,
+    /// since whoever is in the picture may come in person.
+    pub(super) fn watch(
+        &mut self,
+        at: Duration,
+        frame: &Frame,
+        face: &Detection,
+        landmarks: &Landmarks,
+    ) -> Option<Rejection> {
+        let visit = self.meant()?;
+        let begin = || (Liveness::new(Tier::First), at);
+        let (liveness, _) = visit.watched.get_or_insert_with(begin);
+        liveness.see(frame, face, landmarks, at);
+        if !matches!(liveness.verdict(), Verdict::Attack(_)) {
+            return None;
+        }
+        visit.state = State::TurnedAway(Rejection::Presentation);
+        (visit.watched, visit.shots) = (None, Vec::new());
+        visit.window.restart();
+        Some(Rejection::Presentation)
+    }
+
     /// A frame in which the face that is meant is good enough, the better the larger its weight.
     /// Gives the frame to embed now: at the end of each slot the best of it.
     pub(super) fn offer(&mut self, at: Duration, weight: f32, frame: T) -> Option<T> {
@@ -274,7 +307,8 @@ impl<T> Visits<T> {
             window.best = Some((weight, frame));
         }
         let slots = u32::try_from(window.taken).unwrap_or(u32::MAX) + 1;
-        if at < begins + window.length * slots / frames {
+        let waits = slots == frames && is_watched(visit.watched.as_ref(), at);
+        if waits || at < begins + window.length * slots / frames {
             return None;
         }
         window.taken += 1;
@@ -315,6 +349,7 @@ impl<T> Visits<T> {
             // Somebody may have stepped in unnoticed: two people are never averaged. The tries
             // stay used, since it may as well have been one bad frame.
             visit.shots.clear();
+            visit.watched = None;
             visit.window.restart();
             (visit.window.begins, visit.window.taken) = (Some(at), 1);
         }
@@ -342,7 +377,7 @@ impl<T> Visits<T> {
         let why = match answer {
             Answer::Person(person) => {
                 visit.state = State::Person(person);
-                visit.shots = Vec::new();
+                (visit.watched, visit.shots) = (None, Vec::new());
                 return None;
             }
             Answer::Nobody(why) => why,
@@ -374,6 +409,7 @@ impl<T> Visit<T> {
             near: false,
             stands: None,
             window: Window::new(hold),
+            watched: None,
             shots: Vec::new(),
             flaws: Vec::new(),
             told: false,
@@ -421,6 +457,13 @@ impl<T> Window<T> {
     fn restart(&mut self) {
         *self = Self::new(self.length);
     }
+}
+
+/// Whether nothing can be said yet of a face that is watched, and still may be.
+fn is_watched(watched: Option<&(Liveness, Duration)>, at: Duration) -> bool {
+    watched.is_some_and(|(liveness, since)| {
+        liveness.verdict() == Verdict::NotEnough && at.saturating_sub(*since) < WATCHED
+    })
 }
 
 /// Whether somebody whose face has this flaw may mean to punch: they are near, and look here.

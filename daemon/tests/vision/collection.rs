@@ -21,7 +21,7 @@ fn gate() -> config::Gate {
     }
 }
 
-fn clip(path: &Path) -> config::Camera {
+pub(crate) fn clip(path: &Path) -> config::Camera {
     config::Camera {
         source: Source::Clip(path.into()),
         fps: 10.0,
@@ -31,7 +31,7 @@ fn clip(path: &Path) -> config::Camera {
     }
 }
 
-fn clips_of(person: &str) -> Option<Vec<PathBuf>> {
+pub(crate) fn clips_of(person: &str) -> Option<Vec<PathBuf>> {
     let folder = std::env::var_os("LIMEN_FACES").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
         PathBuf::from,

@@ -103,6 +103,12 @@ impl Door {
         self
     }
 
+    /// Nothing is done against pictures.
+    pub(crate) fn without_pad(mut self) -> Self {
+        self.gate.pad = config::Pad::Off;
+        self
+    }
+
     /// Somebody touches the terminal before the first frame.
     pub(crate) fn touched(self) -> Self {
         self.touch.tap();

@@ -11,8 +11,8 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A face at one of several places that don't overlap.
-fn look(place: u8) -> Look {
+/// A frame with a face at one of several places that don't overlap.
+fn standing(place: u8) -> (Frame, Detection) {
     let rgb = (0..200 * 20_u32)
         .flat_map(|n| [(n / 40) as u8; 3])
         .collect();
@@ -24,15 +24,18 @@ fn look(place: u8) -> Look {
         right: left + 20.0,
         bottom: 20.0,
     };
-    Look::of(
-        &frame,
-        &Detection {
-            bounds,
-            points: [[0.0; 2]; 6],
-            score: 1.0,
-            anchor: 0,
-        },
-    )
+    let detection = Detection {
+        bounds,
+        points: [[0.0; 2]; 6],
+        score: 1.0,
+        anchor: 0,
+    };
+    (frame, detection)
+}
+
+fn look(place: u8) -> Look {
+    let (frame, face) = standing(place);
+    Look::of(&frame, &face)
 }
 
 /// Somebody's embedding; different people are far apart, `shift` moves it a little.
@@ -235,6 +238,34 @@ fn nobody_is_looked_at_before_they_stood_there_and_then_in_the_best_frames() {
         }
     }
     assert_eq!((embedded, decided), (vec![(4, 2), (7, 5)], Some(7)));
+}
+
+#[test]
+fn who_moves_too_little_to_be_told_from_a_picture_waits_once() {
+    let mut visits = Visits::new(Wants {
+        frames: 2,
+        hold: ms(700),
+        away: AWAY,
+    });
+    let (frame, face) = standing(0);
+    let landmarks = Landmarks([[16, 8], [13, 8], [4, 8], [7, 8], [10, 14]]);
+    let (mut embedded, mut decided) = (Vec::new(), Vec::new());
+    for n in 0..24 {
+        let now = ms(100 * n);
+        visits.follow(now, vec![(Look::of(&frame, &face), 1.0)]);
+        visits.mean(Some(0));
+        assert_eq!(visits.watch(now, &frame, &face, &landmarks), None);
+        if visits.offer(now, 0.5, ()).is_some() {
+            embedded.push(n);
+            let shift = if embedded.len() % 2 == 0 { 0.1 } else { -0.1 };
+            if matches!(visits.add(now, self::face(0, shift)), Step::Decide(_)) {
+                visits.decided(now, STRANGER);
+                decided.push(n);
+            }
+        }
+    }
+    // 1.5 s for the first decision and not again for the second try, 0.7 s later.
+    assert_eq!((embedded, decided), (vec![4, 15, 19, 22], vec![15, 22]));
 }
 
 #[test]
