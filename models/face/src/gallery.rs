@@ -32,18 +32,9 @@ pub struct Gallery<Id> {
     /// Of each template, and of one in the middle.
     photos: Vec<usize>,
     usual_photos: usize,
-    /// Of each template, found when it is first asked for: a gallery that answers once does without most.
-    cohorts: Vec<OnceLock<Cohort>>,
+    /// Who is beside each template, found when it is first asked for: a gallery that answers once does without most.
+    beside: Vec<OnceLock<Box<[Near]>>>,
     calibration: Calibration,
-}
-
-/// Who is near to a template, its owner left out: how crowded the space is around it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cohort {
-    /// Distance of the second nearest other person.
-    pub(crate) second: Option<f32>,
-    /// Of the distances of the [`COHORT`] nearest.
-    pub(crate) spread: Spread,
 }
 
 /// Where distances lie.
@@ -99,7 +90,7 @@ impl<Id: Copy + Eq + Hash> Gallery<Id> {
         Self {
             shelf,
             usual_photos: sorted.get(sorted.len() / 2).copied().unwrap_or(1),
-            cohorts: photos.iter().map(|_| OnceLock::new()).collect(),
+            beside: photos.iter().map(|_| OnceLock::new()).collect(),
             photos,
             people: owners,
             calibration,
@@ -177,21 +168,13 @@ impl<Id: Copy + Eq> Gallery<Id> {
         self.shelf.nearest(&probe.unit().0, most, None)
     }
 
-    /// The people nearest to a template without its owner, the nearest first.
-    pub(crate) fn beside(&self, template: usize, most: usize) -> Vec<Near> {
-        let owner = Some(self.shelf.owner(template));
-        self.shelf
-            .nearest(self.shelf.template(template), most, owner)
-    }
-
-    /// Who is near to a template.
-    pub(crate) fn cohort(&self, template: usize) -> &Cohort {
-        self.cohorts[template].get_or_init(|| {
-            let near = self.beside(template, COHORT);
-            Cohort {
-                second: near.get(1).map(|near| near.distance),
-                spread: Spread::of(near.iter().map(|near| near.distance)),
-            }
+    /// The people nearest to a template without its owner, the nearest first: its cohort, and one more, without whom
+    /// it is the cohort of one of them.
+    pub(crate) fn beside(&self, template: usize) -> &[Near] {
+        self.beside[template].get_or_init(|| {
+            let (unit, owner) = (self.shelf.template(template), self.shelf.owner(template));
+            let near = self.shelf.nearest(unit, COHORT + 1, Some(owner));
+            near.into_boxed_slice()
         })
     }
 }

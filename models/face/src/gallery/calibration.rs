@@ -146,7 +146,7 @@ impl Calibration {
     }
 
     /// The largest distance at unit length that is a match, for a comparison with this FMR in a gallery of so
-    /// many people.
+    /// many people. More than five photos or three frames count as so many: more were not measured.
     pub fn tolerance(&self, photos: usize, frames: usize, fmr: f64, people: usize) -> f32 {
         let everybody = self.everybody(photos, frames, fmr);
         if is_small(people) {
