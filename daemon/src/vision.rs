@@ -201,7 +201,7 @@ impl Vision {
         let least = self.rules.face_px * frame.width().max(frame.height()) as f32 / 640.0;
         let looks = faces
             .iter()
-            .map(|face| (Look::of(frame, face), face.bounds.width() / least));
+            .map(|face| (Look::of(frame, face.bounds), face.bounds.width() / least));
         let (near, left) = self.visits.follow(at, looks.collect());
         self.reject(at, left);
         for person in self.visits.people() {

@@ -6,6 +6,7 @@
 )]
 
 mod vision {
+    pub(crate) mod bmp;
     pub(crate) mod collection;
     pub(crate) mod door;
     pub(crate) mod held;

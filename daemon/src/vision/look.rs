@@ -1,8 +1,8 @@
 //! Whether the face of this frame is the one of the frame before: where it is, and roughly how it
 //! looks. Cheap, and no identity.
 
+use limen_face::Frame;
 use limen_face::detect::Bounds;
-use limen_face::{Detection, Frame};
 
 /// Cells along each side of the coarse picture.
 const CELLS: usize = 8;
@@ -16,36 +16,72 @@ const OVERLAP: f32 = 0.4;
 /// Least correlation of the two coarse pictures.
 const LIKENESS: f32 = 0.5;
 
+/// Samples along each side of what is kept of a face and of what is around it: twice its box, as dense as the cells'.
+const AROUND: usize = 2 * CELLS * SAMPLES;
+
+/// Grey means of the cells over a box, less their mean, at length 1.
+type Coarse = [f32; CELLS * CELLS];
+
 /// A face in a frame, as far as it is followed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Look {
     size: (u32, u32),
     bounds: Bounds,
-    /// Grey means of the cells over the box, less their mean, at length 1.
-    coarse: [f32; CELLS * CELLS],
+    coarse: Coarse,
+    /// Sums of red, green and blue over twice the box.
+    around: Vec<u16>,
 }
 
 impl Look {
-    pub(super) fn of(frame: &Frame, face: &Detection) -> Self {
+    pub(super) fn of(frame: &Frame, bounds: Bounds) -> Self {
+        let grey = |x, y| grey(frame, x, y);
         Self {
             size: (frame.width(), frame.height()),
-            bounds: face.bounds,
-            coarse: coarse(frame, &face.bounds),
+            bounds,
+            coarse: coarse(&bounds, |x, y| f32::from(grey(x, y))),
+            around: samples(&doubled(&bounds), AROUND)
+                .map(|(x, y)| grey(x, y))
+                .collect(),
         }
     }
 
     /// Whether `next` is probably the same face, a moment later. Where it is in doubt it says no:
     /// that costs a few embeddings, while a wrong yes would hide the person who steps in.
     pub(super) fn goes_on_as(&self, next: &Self) -> bool {
-        let likeness: f32 = self
-            .coarse
-            .iter()
-            .zip(&next.coarse)
-            .map(|(a, b)| a * b)
-            .sum();
         self.size == next.size
             && overlap(&self.bounds, &next.bounds) >= OVERLAP
-            && likeness >= LIKENESS
+            && (likeness(&self.coarse, &next.coarse) >= LIKENESS
+                || likeness(&self.coarse, &next.at(&self.bounds)) >= LIKENESS)
+    }
+
+    /// What is at this place, where another box was before. A blurred or dark face is framed a little differently
+    /// every time, and looks different then, though nothing moved.
+    fn at(&self, bounds: &Bounds) -> Coarse {
+        let from = doubled(&self.bounds);
+        let place = |value: f32, begin: f32, length: f32| {
+            let at = (value - begin) / length * AROUND as f32;
+            at.clamp(0.0, AROUND as f32 - 1.0) as usize
+        };
+        coarse(bounds, |x, y| {
+            let column = place(x, from.left, from.width());
+            let row = place(y, from.top, from.height());
+            f32::from(self.around[row * AROUND + column])
+        })
+    }
+}
+
+fn likeness(a: &Coarse, b: &Coarse) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// A box of twice the sides about the same middle.
+fn doubled(bounds: &Bounds) -> Bounds {
+    let (width, height) = (bounds.width() / 2.0, bounds.height() / 2.0);
+    Bounds {
+        left: bounds.left - width,
+        top: bounds.top - height,
+        right: bounds.right + width,
+        bottom: bounds.bottom + height,
     }
 }
 
@@ -57,19 +93,28 @@ fn overlap(a: &Bounds, b: &Bounds) -> f32 {
     if union > 0.0 { common / union } else { 0.0 }
 }
 
-fn coarse(frame: &Frame, bounds: &Bounds) -> [f32; CELLS * CELLS] {
-    let side = (CELLS * SAMPLES) as f32;
+/// Red, green and blue of the pixel at a place, added; beyond the border that of the border.
+fn grey(frame: &Frame, x: f32, y: f32) -> u16 {
     let (last_x, last_y) = (frame.width() as f32 - 1.0, frame.height() as f32 - 1.0);
+    let (x, y) = (x.clamp(0.0, last_x) as usize, y.clamp(0.0, last_y) as usize);
+    let at = 3 * (y * frame.width() as usize + x);
+    frame.rgb()[at..at + 3].iter().map(|v| u16::from(*v)).sum()
+}
+
+/// So many places along each side of a box, row by row.
+fn samples(bounds: &Bounds, side: usize) -> impl Iterator<Item = (f32, f32)> {
+    let along =
+        move |n: usize, begin: f32, length: f32| begin + (n as f32 + 0.5) / side as f32 * length;
+    let (left, top, width, height) = (bounds.left, bounds.top, bounds.width(), bounds.height());
+    (0..side * side).map(move |n| (along(n % side, left, width), along(n / side, top, height)))
+}
+
+fn coarse(bounds: &Bounds, grey: impl Fn(f32, f32) -> f32) -> Coarse {
+    const SIDE: usize = CELLS * SAMPLES;
     let mut cells = [0.0; CELLS * CELLS];
-    for row in 0..CELLS * SAMPLES {
-        for column in 0..CELLS * SAMPLES {
-            let x = bounds.left + (column as f32 + 0.5) / side * bounds.width();
-            let y = bounds.top + (row as f32 + 0.5) / side * bounds.height();
-            let (x, y) = (x.clamp(0.0, last_x) as usize, y.clamp(0.0, last_y) as usize);
-            let at = 3 * (y * frame.width() as usize + x);
-            let grey: f32 = frame.rgb()[at..at + 3].iter().map(|v| f32::from(*v)).sum();
-            cells[row / SAMPLES * CELLS + column / SAMPLES] += grey;
-        }
+    for (n, (x, y)) in samples(bounds, SIDE).enumerate() {
+        let (row, column) = (n / SIDE, n % SIDE);
+        cells[row / SAMPLES * CELLS + column / SAMPLES] += grey(x, y);
     }
     let mean = cells.iter().sum::<f32>() / cells.len() as f32;
     cells.iter_mut().for_each(|cell| *cell -= mean);
@@ -100,11 +145,7 @@ mod tests {
             .flat_map(|(x, y)| [grey(x, y); 3])
             .collect();
         let frame = Frame::from_rgb8(100, 100, rgb).unwrap();
-        Look {
-            size: (100, 100),
-            bounds: box_at,
-            coarse: coarse(&frame, &box_at),
-        }
+        Look::of(&frame, box_at)
     }
 
     #[test]
@@ -132,6 +173,18 @@ mod tests {
         let mut other_camera = here.clone();
         other_camera.size = (640, 480);
         assert!(!here.goes_on_as(&other_camera));
+    }
+
+    #[test]
+    fn a_face_of_few_contrasts_that_is_framed_anew_goes_on() {
+        // Stripes: a box that lies a stripe further has the opposite cells.
+        let stripes = |x: u32, _: u32| if (x / 5).is_multiple_of(2) { 20 } else { 22 };
+        let here = look(bounds(20.0, 20.0, 40.0), stripes);
+        let anew = look(bounds(15.0, 21.0, 40.0), stripes);
+        assert!(likeness(&here.coarse, &anew.coarse) < LIKENESS);
+        assert!(here.goes_on_as(&anew) && anew.goes_on_as(&here));
+        let another = look(bounds(15.0, 21.0, 40.0), |x, y| stripes(y, x));
+        assert!(!here.goes_on_as(&another));
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn standing(place: u8) -> (Frame, Detection) {
 
 fn look(place: u8) -> Look {
     let (frame, face) = standing(place);
-    Look::of(&frame, &face)
+    Look::of(&frame, face.bounds)
 }
 
 /// Somebody's embedding; different people are far apart, `shift` moves it a little.
@@ -252,7 +252,7 @@ fn who_moves_too_little_to_be_told_from_a_picture_waits_once() {
     let (mut embedded, mut decided) = (Vec::new(), Vec::new());
     for n in 0..24 {
         let now = ms(100 * n);
-        visits.follow(now, vec![(Look::of(&frame, &face), 1.0)]);
+        visits.follow(now, vec![(Look::of(&frame, face.bounds), 1.0)]);
         visits.mean(Some(0));
         assert_eq!(visits.watch(now, &frame, &face, &landmarks), None);
         if visits.offer(now, 0.5, ()).is_some() {
