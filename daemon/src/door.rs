@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use limen_face::quality::Flaw;
+use limen_wire::PublicKey;
+use limen_wire::badge::{self, NotABadge};
 use limen_wire::event::{Change, Direction, Grade, Method, Punch, Rejection};
 use uuid::Uuid;
 
@@ -87,6 +89,8 @@ pub struct Parts {
     pub punches: Arc<dyn Punches>,
     /// Whom this terminal knows by something else than the face.
     pub people: Arc<dyn People>,
+    /// The site, which signs badges.
+    pub site: PublicKey,
     /// What the person is shown. Called while the door is busy: it must not call back.
     pub feedback: Arc<dyn Feedback>,
     /// When somebody who is known is a punch.
@@ -233,6 +237,48 @@ impl Door {
                 }
                 self.rejected(Method::Pin, Rejection::Pin, now);
             }
+        }
+    }
+
+    /// A reader typed `text`: the number of a badge, or what a signed one says.
+    pub fn badge(&self, text: &str) {
+        let now = self.now();
+        match badge::verify(text, &self.parts.site) {
+            Err(NotABadge::Foreign) => {
+                let listed = badge::is_reader_text(text).then_some(text);
+                self.shown(Method::Badge, Rejection::Badge, listed, now);
+            }
+            read => self.signed(read, now),
+        }
+    }
+
+    /// The camera saw a code at `now`. Whatever is no badge is nothing: people wear codes on shirts.
+    pub fn code(&self, text: &str, now: Duration) {
+        match badge::verify(text, &self.parts.site) {
+            Err(NotABadge::Foreign) => {}
+            read => self.signed(read, now),
+        }
+    }
+
+    fn signed(&self, read: Result<Uuid, NotABadge>, now: Duration) {
+        let listed = read.ok().map(badge::listed);
+        self.shown(Method::Qr, Rejection::Qr, listed.as_deref(), now);
+    }
+
+    /// A badge that the roster lists as `listed`; `None` is nobody's.
+    fn shown(&self, method: Method, why: Rejection, listed: Option<&str>, now: Duration) {
+        if !self.admits(method, now) {
+            return self.parts.feedback.red(Red::Rejected(Rejection::Paused));
+        }
+        let is_theirs = |card: &Card| {
+            card.badges
+                .iter()
+                .any(|badge| Some(badge.as_str()) == listed)
+        };
+        match self.parts.people.find(&is_theirs) {
+            Ok(Some((person, _))) => self.arrived(Known::by(method, person), now),
+            Ok(None) => self.rejected(method, why, now),
+            Err(failed) => self.cannot_look_up(&failed),
         }
     }
 

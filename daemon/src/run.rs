@@ -254,6 +254,7 @@ impl Terminal {
         let door = Arc::new(Door::new(door::Parts {
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
             people: roster,
+            site: identity.site.signing_key,
             feedback: Arc::new(LogFeedback),
             rules,
             heart: vitals.heart().clone(),

@@ -6,6 +6,7 @@
 //!
 //! Frames, face chips and embeddings are in memory only, and a visit's are dropped at its end.
 
+mod codes;
 mod guidance;
 mod look;
 mod touch;
@@ -33,6 +34,7 @@ use crate::feedback::{Guide, Red};
 use crate::gate::{Looks, Rules};
 use crate::heart::{Heart, Stage, TURN};
 use crate::mailbox::{Latest, Taken};
+use codes::Codes;
 use guidance::Guidance;
 use look::Look;
 pub use touch::Touch;
@@ -123,6 +125,7 @@ struct Vision {
     watch: Watch,
     visits: Visits<(Chip, Quality)>,
     guidance: Guidance,
+    codes: Codes,
     /// Touches that were answered, and since when the last one holds.
     touches: u64,
     touched: Option<Duration>,
@@ -143,6 +146,7 @@ impl Vision {
                 away: rules.away,
             }),
             guidance: Guidance::default(),
+            codes: Codes::default(),
             touches: 0,
             touched: None,
             at: Duration::ZERO,
@@ -166,6 +170,10 @@ impl Vision {
             tracing::warn!(%error, "a frame cannot be looked at");
         }
         self.failing = failed.is_some();
+        // A badge is a way in also where no face is looked at.
+        for code in self.codes.look(&captured.frame, captured.at) {
+            self.eyes.door.code(&code, captured.at);
+        }
     }
 
     /// Whether this frame may be looked at.

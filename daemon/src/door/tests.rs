@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use limen_wire::SecretKey;
 use rstest::rstest;
 
 use super::*;
@@ -121,10 +122,19 @@ fn card(number: &str, pin: &str) -> Card {
     }
 }
 
+fn site() -> SecretKey {
+    SecretKey::from_seed([5; 32])
+}
+
+/// Ada's signed badge.
+const BADGE: Uuid = Uuid::from_u128(0xba);
+
 /// Ada types 12 111111, Bob 13 222222.
 fn door() -> (Door, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
-    *kept.cards.lock().unwrap() = vec![(ADA, card("12", "111111")), (BOB, card("13", "222222"))];
+    let mut ada = card("12", "111111");
+    ada.badges = vec![badge::listed(BADGE), "0012345678".into()];
+    *kept.cards.lock().unwrap() = vec![(ADA, ada), (BOB, card("13", "222222"))];
     (open(&kept), kept)
 }
 
@@ -133,6 +143,7 @@ fn open(kept: &Arc<Kept>) -> Door {
     Door::new(Parts {
         punches: kept.clone(),
         people: kept.clone(),
+        site: site().public(),
         feedback: kept.clone(),
         rules: Arc::new(Slot::new(Rules::of(&config::Gate::default(), None))),
         heart: Heart::default(),
@@ -437,4 +448,60 @@ fn what_cannot_be_looked_up_is_no_guess() {
     kept.is_full.store(false, Ordering::Relaxed);
     door.pin("12111111");
     assert_eq!(kept.said(), ["kept", "green In"]);
+}
+
+#[test]
+fn a_badge_is_a_punch_whatever_read_it() {
+    let signed = badge::sign(&site(), BADGE);
+    for (by_camera, text, method) in [
+        (true, signed.as_str(), Method::Qr),
+        (false, &signed, Method::Qr),
+        (false, "0012345678", Method::Badge),
+    ] {
+        let (door, kept) = door();
+        if by_camera {
+            door.code(text, at(0));
+        } else {
+            door.badge(text);
+        }
+        assert_eq!(kept.said(), ["kept", "green In"], "{method:?}");
+        let punch = kept.punches.lock().unwrap()[0].clone();
+        assert_eq!((punch.person, punch.method), (ADA, method));
+    }
+}
+
+#[rstest]
+#[case::revoked(badge::sign(&site(), Uuid::from_u128(1)), Rejection::Qr)]
+#[case::of_another_site(badge::sign(&SecretKey::from_seed([6; 32]), BADGE), Rejection::Qr)]
+#[case::its_id_without_a_signature(badge::listed(BADGE), Rejection::Badge)]
+#[case::nobodys("0012345679".into(), Rejection::Badge)]
+#[case::half_of_one("00123".into(), Rejection::Badge)]
+#[case::nothing(String::new(), Rejection::Badge)]
+#[case::sql("'; DROP TABLE people; --".into(), Rejection::Badge)]
+fn what_is_nobodys_badge_is_no_punch(#[case] text: String, #[case] why: Rejection) {
+    let (door, kept) = door();
+    door.badge(&text);
+    assert_eq!(
+        kept.said(),
+        [format!("red {why:?}"), format!("rejected {why:?}")]
+    );
+    for _ in 0..4 {
+        door.badge(&text);
+    }
+    assert!(!door.admits(Method::Badge, at(29)) && door.admits(Method::Badge, at(30)));
+    assert!(door.admits(Method::Pin, at(0)));
+    kept.said();
+    door.badge("0012345678");
+    assert_eq!(kept.said(), ["red Paused"]);
+}
+
+#[test]
+fn a_foreign_code_on_a_shirt_is_nothing() {
+    let (door, kept) = door();
+    for _ in 0..100 {
+        door.code("https://example.org/", at(0));
+    }
+    assert_eq!(kept.said(), [""; 0]);
+    door.code(&badge::sign(&SecretKey::from_seed([6; 32]), BADGE), at(0));
+    assert_eq!(kept.said(), ["red Qr", "rejected Qr"]);
 }

@@ -14,6 +14,9 @@ use crate::keys::{PublicKey, SecretKey};
 /// The only header. What is not byte for byte this one is no badge of ours.
 const HEADER: &[u8] = br#"{"alg":"EdDSA","typ":"limen-badge+jws"}"#;
 
+/// Characters of every badge.
+pub const CHARS: usize = 162;
+
 /// Why a text is no badge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotABadge {

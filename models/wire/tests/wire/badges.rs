@@ -1,7 +1,7 @@
 //! Signed badges: theirs alone, whatever a camera reads.
 
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use limen_wire::badge::{NotABadge, is_reader_text, listed, sign, verify};
+use limen_wire::badge::{CHARS, NotABadge, is_reader_text, listed, sign, verify};
 use limen_wire::{PublicKey, SecretKey};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -17,7 +17,7 @@ fn site() -> SecretKey {
 fn a_badge_is_short_names_its_id_alone_and_is_frozen() {
     let text = sign(&site(), ID);
     assert_eq!(verify(&text, &site().public()), Ok(ID));
-    assert_eq!(text.len(), 162);
+    assert_eq!(text.len(), CHARS);
     assert_eq!(
         text.rsplit_once('.').unwrap().0,
         "eyJhbGciOiJFZERTQSIsInR5cCI6ImxpbWVuLWJhZGdlK2p3cyJ9.AZAAAAAAcACAAAAAAAAAug"
@@ -69,7 +69,7 @@ fn what_a_reader_may_type(#[case] text: &str, #[case] allowed: bool) {
 proptest! {
     /// One changed, missing or added character, anywhere: no badge any more.
     #[test]
-    fn no_mutant_is_a_badge(at in 0usize..162, with in "[ -~é\u{0}]", what in 0..3) {
+    fn no_mutant_is_a_badge(at in 0..CHARS, with in "[ -~é\u{0}]", what in 0..3) {
         let text = sign(&site(), ID);
         let mut chars: Vec<char> = text.chars().collect();
         let with = with.chars().next().unwrap_or('x');
