@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import pathlib
+import re
 import secrets
 import shutil
 import subprocess
@@ -54,6 +55,8 @@ status_s = 5.0
 {gate}[clock]
 # The demo runs where no clock service may be: it believes this machine's clock.
 trust = "system"
+[kiosk]
+listen = "127.0.0.1:0"
 """
 
 
@@ -132,6 +135,12 @@ class Demo:
         """Ends the terminal, then the cloud."""
         for program in reversed(self.running):
             program.stop()
+
+
+def screen(demo: Demo) -> str:
+    """Where the terminal's own screen is, as its log says."""
+    said = re.search(r"the screen is at (http://[0-9.:]+)", demo.running[-1].log.read_text(errors="replace"))
+    return said[1] if said else ""
 
 
 def counted(live: dict) -> list[dict]:
@@ -228,9 +237,11 @@ def play(demo: Demo, arguments: argparse.Namespace) -> dict | None:
     if arguments.once:
         return once(demo)
     say()
+    door = until("the terminal's screen", lambda: screen(demo), demo.running, 60)
     say(f"  Open    {demo.owner.base}")
     say(f"  E-mail  {OWNER[1]}")
     say(f"  Password  {demo.password}")
+    say(f"  The terminal's own screen: {door}")
     say()
     if arguments.camera:
         say("Add yourself on the page with a photo or two, then stand before the camera. Ctrl-C ends everything.")

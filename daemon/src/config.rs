@@ -3,6 +3,7 @@
 //! Unknown keys are refused with their name and line, so that a misspelt setting never passes
 //! for its default.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -61,6 +62,8 @@ pub struct Config {
     pub clock: Clock,
     /// How the cloud is reached.
     pub cloud: Cloud,
+    /// The terminal's own screen.
+    pub kiosk: Kiosk,
     /// What is logged.
     pub log: Log,
     /// When a stage is taken for hung.
@@ -209,6 +212,42 @@ pub struct Cloud {
     pub status_s: f64,
 }
 
+/// The `[kiosk]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kiosk {
+    /// Where the page is served.
+    pub listen: Listen,
+    /// Whether it shows what the camera sees.
+    pub preview: bool,
+    /// Whether it makes sounds.
+    pub sounds: bool,
+}
+
+/// An address of this machine that no other machine reaches, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self(Some(address))),
+            Ok(_) => Err(format!(
+                "the screen is for this machine alone, but \"{text}\" is reached from others: take 127.0.0.1"
+            )),
+            Err(_) => Err(format!(
+                "\"{text}\" is no address with a port, such as 127.0.0.1:8470"
+            )),
+        }
+    }
+}
+
 /// The `[log]` section.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -254,6 +293,7 @@ impl Default for Config {
             gate: Gate::default(),
             clock: Clock::default(),
             cloud: Cloud::default(),
+            kiosk: Kiosk::default(),
             log: Log::default(),
             watchdog: Watchdog::default(),
         }
@@ -298,6 +338,16 @@ impl Default for Cloud {
         Self {
             mqtt: String::new(),
             status_s: 60.0,
+        }
+    }
+}
+
+impl Default for Kiosk {
+    fn default() -> Self {
+        Self {
+            listen: Listen(Some((Ipv4Addr::LOCALHOST, 8470).into())),
+            preview: true,
+            sounds: true,
         }
     }
 }
@@ -566,5 +616,27 @@ mod tests {
         );
         let said = parse("[camera]\nsource = \"clip:\"\n").unwrap_err();
         assert!(said.contains("names no path"), "{said}");
+    }
+
+    #[test]
+    fn the_screen_is_served_to_this_machine_alone() {
+        let listen = |text: &str| {
+            parse(&format!("[kiosk]\nlisten = \"{text}\"\n")).map(|config| config.kiosk.listen.0)
+        };
+        assert_eq!(listen(""), Ok(None));
+        assert_eq!(listen("127.0.0.1:0").unwrap().unwrap().port(), 0);
+        assert!(listen("[::1]:8470").unwrap().is_some());
+        for (text, said) in [
+            ("0.0.0.0:8470", "for this machine alone"),
+            ("192.0.2.7:8470", "for this machine alone"),
+            ("127.0.0.1", "no address with a port"),
+            ("localhost:8470", "no address with a port"),
+        ] {
+            let refused = listen(text).unwrap_err();
+            assert!(
+                refused.contains(said) && refused.contains(text),
+                "{refused}"
+            );
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! What the person at the door is shown.
 
+use std::sync::Arc;
+
+use limen_face::Frame;
+use limen_face::detect::Bounds;
 use limen_face::quality::Flaw;
 use limen_wire::event::{Direction, Method, Rejection};
 use uuid::Uuid;
@@ -25,6 +29,39 @@ pub trait Feedback: Send + Sync {
     /// What the person before the camera may do to be recognised; `None` when there is nothing
     /// (any more). Told when it changes.
     fn guide(&self, guide: Option<Guide>);
+
+    /// What is looked at, and the face that is meant: for a screen that shows people themselves.
+    /// The frame stays in memory.
+    fn sees(&self, _frame: &Arc<Frame>, _face: Option<&Bounds>) {}
+}
+
+/// Several of them, told one after the other.
+pub struct All(pub Vec<Box<dyn Feedback>>);
+
+impl Feedback for All {
+    fn green(&self, accepted: &Accepted) {
+        self.0.iter().for_each(|one| one.green(accepted));
+    }
+
+    fn again(&self, person: Uuid) {
+        self.0.iter().for_each(|one| one.again(person));
+    }
+
+    fn reverses(&self, person: Uuid) {
+        self.0.iter().for_each(|one| one.reverses(person));
+    }
+
+    fn red(&self, why: Red<'_>) {
+        self.0.iter().for_each(|one| one.red(why));
+    }
+
+    fn guide(&self, guide: Option<Guide>) {
+        self.0.iter().for_each(|one| one.guide(guide));
+    }
+
+    fn sees(&self, frame: &Arc<Frame>, face: Option<&Bounds>) {
+        self.0.iter().for_each(|one| one.sees(frame, face));
+    }
 }
 
 /// A punch that counts.

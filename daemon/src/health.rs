@@ -67,6 +67,11 @@ impl Vitals {
         self.change(|said| said.camera = Some(state));
     }
 
+    /// What [`Vitals::camera`] said last.
+    pub fn camera_state(&self) -> Option<Camera> {
+        self.said().camera
+    }
+
     /// Which model faces are compared with.
     pub fn model(&self, id: &str) {
         self.change(|said| id.clone_into(&mut said.model));

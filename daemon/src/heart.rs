@@ -43,10 +43,12 @@ pub enum Stage {
     Roster,
     /// One turn of the uplink's loop.
     Uplink,
+    /// One turn of the loop that makes the screen.
+    Kiosk,
 }
 
 impl Stage {
-    const COUNT: usize = Self::Uplink as usize + 1;
+    const COUNT: usize = Self::Kiosk as usize + 1;
 }
 
 impl fmt::Display for Stage {
@@ -58,18 +60,20 @@ impl fmt::Display for Stage {
             Self::Outbox => "outbox",
             Self::Roster => "roster",
             Self::Uplink => "uplink",
+            Self::Kiosk => "kiosk",
         })
     }
 }
 
-/// The main loop does next to nothing itself; this is for a machine that hardly moves.
+/// The main loop and the screen's do next to nothing themselves; this is for a machine that hardly
+/// moves.
 const MAIN: Duration = Duration::from_secs(60);
 
 impl Watchdog {
     /// How long `stage` may be at one piece of work.
     pub fn limit(&self, stage: Stage) -> Duration {
         Duration::from_secs_f64(match stage {
-            Stage::Main => return MAIN,
+            Stage::Main | Stage::Kiosk => return MAIN,
             Stage::Camera => self.camera_s,
             Stage::Vision => self.vision_s,
             Stage::Outbox => self.outbox_s,

@@ -44,6 +44,7 @@ pub mod gate;
 pub mod health;
 pub mod heart;
 pub mod keys;
+pub mod kiosk;
 pub mod log;
 pub mod mailbox;
 pub mod outbox;

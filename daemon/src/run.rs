@@ -18,11 +18,12 @@ use crate::clock::{self, Clock, ClockError, Reading};
 use crate::config::Config;
 use crate::database::{self, DatabaseError};
 use crate::door::{self, Door};
-use crate::feedback::LogFeedback;
+use crate::feedback::{All, LogFeedback};
 use crate::gate::{Durable, Lately, Punches, Refused, Rules};
 use crate::health::Vitals;
 use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
+use crate::kiosk::{self, Kiosk, Screen};
 use crate::mailbox::Latest;
 use crate::outbox::{self, Author, Outbox, OutboxError};
 use crate::roster::{self, Roster, RosterError, Vault};
@@ -167,6 +168,7 @@ struct Terminal {
     rostered: Arc<Notify>,
     vision: Option<JoinHandle<()>>,
     uplink: Uplink,
+    kiosk: Option<Kiosk>,
     gallery: Arc<GallerySlot>,
     touch: Touch,
     watch: Watch,
@@ -251,17 +253,28 @@ impl Terminal {
         });
         recorder.say_face_off(recorder.face_is_off());
         let began = Instant::now();
+        let (screen, events) = Screen::new();
         let door = Arc::new(Door::new(door::Parts {
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
-            people: roster,
+            people: Arc::clone(&roster) as Arc<dyn door::People>,
             site: identity.site.signing_key,
-            feedback: Arc::new(LogFeedback),
+            feedback: Arc::new(All(vec![Box::new(LogFeedback), Box::new(screen.clone())])),
             rules,
             heart: vitals.heart().clone(),
             clock: Box::new(move || began.elapsed()),
         }));
         let frames = Latest::new();
         let touch = Touch::default();
+        let kiosk = kiosk::Parts {
+            events,
+            screen,
+            roster,
+            clock: Arc::clone(&clock),
+            vitals: Arc::clone(&vitals),
+            door: Arc::clone(&door),
+            touch: touch.clone(),
+        };
+        let kiosk = Kiosk::spawn(kiosk, &config.kiosk)?;
         let eyes = Eyes {
             models,
             gallery: Arc::clone(&gallery),
@@ -298,6 +311,7 @@ impl Terminal {
             rostered,
             vision: None,
             uplink,
+            kiosk,
             gallery,
             touch,
             watch,
@@ -365,6 +379,9 @@ impl Terminal {
                     _ = poll.tick() => {}
                 }
             }
+        }
+        if let Some(kiosk) = self.kiosk {
+            kiosk.end();
         }
         self.uplink.end();
         self.watch.end();

@@ -202,7 +202,7 @@ impl Vision {
         self.guide(at, None);
     }
 
-    fn see(&mut self, frame: &Frame, at: Duration) -> Result<(), FaceError> {
+    fn see(&mut self, frame: &Arc<Frame>, at: Duration) -> Result<(), FaceError> {
         let mut faces = self.eyes.models.follow(frame, at, &mut self.watch)?;
         faces.retain(|face| face.bounds.width() >= FOLLOWED_PX);
         // A face is as near in a picture of twice the size.
@@ -224,6 +224,10 @@ impl Vision {
             .and_then(|one| faces.iter().position(|face| face == one));
         let left = self.visits.mean(number);
         self.reject(at, left);
+        let widest = |a: &&Detection, b: &&Detection| a.bounds.width().total_cmp(&b.bounds.width());
+        let shown = meant.ok().or(faces.iter().max_by(widest));
+        let shown = shown.map(|face| &face.bounds);
+        self.eyes.door.feedback().sees(frame, shown);
         let guide = match meant {
             Err(NotOneFace::Several) => Some(Guide::OneAtATime),
             Err(NotOneFace::None) if faces.is_empty() => None,

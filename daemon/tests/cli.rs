@@ -131,7 +131,8 @@ fn a_cloud_in_the_clear_off_this_machine_is_refused() {
 fn pictures_that_are_missing_end_a_run_to_the_end() {
     let models = models();
     let terminal = Terminal::claimed(&format!(
-        "models = {models:?}\n[camera]\nsource = \"folder:no-pictures\"\nloop = false\n"
+        "models = {models:?}\n[camera]\nsource = \"folder:no-pictures\"\nloop = false\n\
+         [kiosk]\nlisten = \"\"\n"
     ));
     let output = terminal.run();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));

@@ -42,7 +42,8 @@ impl Service {
         identity::claim(&data);
         let config = folder.path().join("terminal.toml");
         let text = format!(
-            "models = {models:?}\n[camera]\nsource = \"folder:pictures\"\n[clock]\ntrust = \"system\"\n{more}\n"
+            "models = {models:?}\n[camera]\nsource = \"folder:pictures\"\n[clock]\ntrust = \"system\"\n\
+             [kiosk]\nlisten = \"127.0.0.1:0\"\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         let path = folder.path().join("notify");

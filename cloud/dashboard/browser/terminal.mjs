@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { PATIENCE_MS, root } from "./cloud.mjs";
@@ -14,28 +14,45 @@ export class Terminal {
   #running = null;
   #heard = "";
 
-  /** A terminal that nobody claimed yet, before which stands whoever is on `photo`. */
-  static async before(photo) {
+  /** A terminal that nobody claimed yet. `gate` are further keys of that section. */
+  static async fresh(gate = {}) {
     const terminal = new Terminal();
     terminal.folder = await mkdtemp(join(tmpdir(), "limen-terminal-"));
-    await mkdir(join(terminal.folder, "camera"));
-    await copyFile(photo, join(terminal.folder, "camera", basename(photo)));
+    terminal.camera = join(terminal.folder, "camera");
+    await mkdir(terminal.camera);
     terminal.config = join(terminal.folder, "terminal.toml");
+    const keys = Object.entries(gate).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
     await writeFile(
       terminal.config,
       `models = ${JSON.stringify(join(root, "models"))}
        [camera]
        source = "folder:camera"
        [gate]
-       # A photograph on end is no camera's frame: its face is small beside its height.
-       min_face_px = 60
+       ${keys.join("\n")}
        [clock]
        trust = "system"
        [cloud]
        status_s = 5.0
+       [kiosk]
+       listen = "127.0.0.1:0"
       `,
     );
     return terminal;
+  }
+
+  /** The same, before which stands whoever is on `photo`. */
+  static async before(photo) {
+    // A photograph on end is no camera's frame: its face is small beside its height.
+    const terminal = await Terminal.fresh({ min_face_px: 60 });
+    await copyFile(photo, join(terminal.camera, basename(photo)));
+    return terminal;
+  }
+
+  /** Lets the camera see this picture from now on. */
+  async see(picture) {
+    const next = join(this.folder, "next");
+    await writeFile(next, picture);
+    await rename(next, join(this.camera, "now.png"));
   }
 
   /** Claims it, as a technician does who types the words. */
@@ -51,10 +68,14 @@ export class Terminal {
     this.#running = child;
   }
 
-  /** Waits until it has logged that, after the first `from` characters of its log. */
-  async says(words, from) {
+  /** Waits until it has logged that, after the first `from` characters of its log; gives what matched. */
+  async says(words, from = 0) {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    while (!words.test(this.#heard.slice(from))) await once(this.#running.stderr, "data", { signal });
+    for (;;) {
+      const said = this.#heard.slice(from).match(words);
+      if (said) return said;
+      await once(this.#running.stderr, "data", { signal });
+    }
   }
 
   /** What it logged so far: for when something does not come. */
@@ -62,14 +83,19 @@ export class Terminal {
     return this.#heard;
   }
 
-  /** Ends it and leaves nothing behind. */
-  async forget() {
+  /** Ends it. */
+  async end() {
     const child = this.#running;
     if (child && child.exitCode === null && child.signalCode === null) {
       const gone = once(child, "exit");
       child.kill("SIGTERM");
       await gone;
     }
+  }
+
+  /** Ends it and leaves nothing behind. */
+  async forget() {
+    await this.end();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

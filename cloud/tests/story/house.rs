@@ -224,7 +224,7 @@ impl House {
         let config = format!(
             "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\nmin_face_px = 40\nhold_s = 0.0\naway_s = 0.0\n\
              repunch_s = 0.0\nreverse_s = 0.0\n[clock]\ntrust = \"system\"\n[cloud]\nmqtt = \"{mqtt}\"\n\
-             [log]\nformat = \"json\"\n",
+             [kiosk]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n",
             models()
         );
         let config_file = folder.join("terminal.toml");
