@@ -1,19 +1,23 @@
 //! Where frames come from, and the thread that keeps them coming.
 //!
-//! A [`FrameSource`] is a V4L2 camera, a folder of pictures or a clip; [`open`] makes the one that
-//! the configuration names. [`spawn`] runs it on a thread of its own that opens it again, with
-//! growing waits, whenever it fails, and says once per change that the camera was lost or is back.
+//! A [`FrameSource`] is a V4L2 camera, a Raspberry Pi's ribbon camera, a folder of pictures or a clip;
+//! [`open`] makes the one that the configuration names. [`spawn`] runs it on a thread of its own that
+//! opens it again, with growing waits, whenever it fails or shows nothing, and says once per change
+//! that the camera was lost or is back.
 //! Frames are held in memory only.
 
+mod child;
 mod clip;
 mod folder;
+mod judge;
+mod rpicam;
 mod v4l2;
 mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limen_face::Frame;
 use limen_wire::event;
@@ -22,6 +26,17 @@ use crate::config::{self, Source};
 use crate::heart::{Heart, Stage};
 use crate::mailbox::Latest;
 use crate::stop::Stop;
+
+pub use v4l2::{Found, Offered, found};
+
+/// Longer without a frame, and the camera is taken for frozen.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A torn frame happens on a long cable; so many in a row are no picture.
+const MOST_BAD: u32 = 30;
+
+/// The camera's stage may be at it for half a minute (`watchdog.camera_s`), and the last one tried takes its time too.
+const LONGEST_SEARCH: Duration = Duration::from_secs(15);
 
 /// A frame and when it was seen.
 #[derive(Clone)]
@@ -121,6 +136,41 @@ pub enum CameraError {
         /// Why the last one was refused.
         last: String,
     },
+    /// It gives frames that show nothing.
+    #[error("{what} gave nothing but {how} for {seconds} seconds")]
+    Useless {
+        /// Which camera.
+        what: String,
+        /// Darkness, one colour, or one picture.
+        how: &'static str,
+        /// For how long.
+        seconds: u64,
+        /// The same as an event has it.
+        state: event::Camera,
+    },
+    /// No camera of this machine gives frames.
+    #[error("no camera of this machine gives pictures: {0}")]
+    None(String),
+    /// The program that reads ribbon cameras can't be started.
+    #[error(
+        "cannot start {program} to read the ribbon camera: {source}; install it (`apt install rpicam-apps`), or name it in camera.rpicam_program"
+    )]
+    NoRibbonProgram {
+        /// The program.
+        program: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// That program ended.
+    #[error(
+        "{program} ended, so the ribbon camera gives no pictures: {said}; is its cable seated at both ends?"
+    )]
+    RibbonEnded {
+        /// The program.
+        program: PathBuf,
+        /// What it said.
+        said: String,
+    },
     /// The driver's library gave up.
     #[error("the camera's driver failed: {0}")]
     Driver(String),
@@ -182,6 +232,7 @@ impl CameraError {
     pub fn state(&self) -> event::Camera {
         match self {
             Self::Silent { .. } => event::Camera::Frozen,
+            Self::Useless { state, .. } => *state,
             Self::Garbage { .. } | Self::OnlyBadPictures { .. } | Self::NotAVideo { .. } => {
                 event::Camera::Garbage
             }
@@ -196,10 +247,43 @@ impl CameraError {
 /// [`CameraError`] when it is missing, is something else, or has no frame to give.
 pub fn open(camera: &config::Camera) -> Result<Box<dyn FrameSource>, CameraError> {
     Ok(match &camera.source {
+        Source::Auto => return auto(camera),
         Source::V4l2(device) => Box::new(v4l2::V4l2::open(device, camera)?),
+        Source::Rpicam(number) => Box::new(rpicam::Rpicam::open(*number, camera)?),
         Source::Folder(folder) => Box::new(folder::Folder::open(folder, camera)?),
         Source::Clip(clip) => Box::new(clip::Clip::open(clip, camera)?),
     })
+}
+
+/// The first camera that gives a frame: V4L2's, those with lasting names first, then a ribbon camera.
+fn auto(camera: &config::Camera) -> Result<Box<dyn FrameSource>, CameraError> {
+    let mut tried = Vec::new();
+    let began = Instant::now();
+    let cameras = found().into_iter();
+    let mut candidates: Vec<_> = cameras.map(|camera| Source::V4l2(camera.device)).collect();
+    candidates.push(Source::Rpicam(0));
+    for source in candidates {
+        if began.elapsed() > LONGEST_SEARCH {
+            tried.push("the rest was not tried; name the camera in camera.source".to_owned());
+            break;
+        }
+        let named = config::Camera {
+            source,
+            ..camera.clone()
+        };
+        let first = open(&named).and_then(|mut opened| match opened.next_frame()? {
+            Some(_) => Ok(opened),
+            None => Err(CameraError::None("it is at its end".to_owned())),
+        });
+        match first {
+            Ok(opened) => {
+                tracing::info!(camera = %named.source, "the first camera that gives pictures is taken");
+                return Ok(opened);
+            }
+            Err(error) => tried.push(error.to_string()),
+        }
+    }
+    Err(CameraError::None(tried.join("; ")))
 }
 
 /// Starts the camera's thread: frames go into `frames` until `stop` is set or the source is

@@ -89,6 +89,8 @@ pub struct Camera {
     pub looping: bool,
     /// A folder or clip waits until each frame was looked at.
     pub every_frame: bool,
+    /// The program that reads ribbon cameras.
+    pub rpicam_program: PathBuf,
     /// First wait in seconds before a camera that failed is tried again.
     pub retry_s: f64,
     /// Longest such wait in seconds.
@@ -99,8 +101,12 @@ pub struct Camera {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Source {
+    /// The first camera that gives pictures.
+    Auto,
     /// A V4L2 device node.
     V4l2(PathBuf),
+    /// A Raspberry Pi's ribbon camera, by its number; read by the program `rpicam-vid`.
+    Rpicam(u32),
     /// A folder of pictures.
     Folder(PathBuf),
     /// A video file, read by ffmpeg.
@@ -112,12 +118,16 @@ impl TryFrom<String> for Source {
 
     fn try_from(text: String) -> Result<Self, String> {
         match text.split_once(':') {
+            _ if text == "auto" => Ok(Self::Auto),
             Some((_, "")) => Err(format!("camera source \"{text}\" names no path")),
+            Some(("rpicam", number)) => number.parse().map(Self::Rpicam).map_err(|_| {
+                format!("camera source \"{text}\" names no number of a ribbon camera, such as 0")
+            }),
             Some(("v4l2", path)) => Ok(Self::V4l2(path.into())),
             Some(("folder", path)) => Ok(Self::Folder(path.into())),
             Some(("clip", path)) => Ok(Self::Clip(path.into())),
             _ => Err(format!(
-                "camera source \"{text}\" is none of \"v4l2:DEVICE\", \"folder:PATH\", \"clip:PATH\""
+                "camera source \"{text}\" is none of \"auto\", \"v4l2:DEVICE\", \"rpicam:NUMBER\", \"folder:PATH\", \"clip:PATH\""
             )),
         }
     }
@@ -126,9 +136,21 @@ impl TryFrom<String> for Source {
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Auto => f.write_str("auto"),
             Self::V4l2(path) => write!(f, "v4l2:{}", path.display()),
+            Self::Rpicam(number) => write!(f, "rpicam:{number}"),
             Self::Folder(path) => write!(f, "folder:{}", path.display()),
             Self::Clip(path) => write!(f, "clip:{}", path.display()),
+        }
+    }
+}
+
+impl Source {
+    /// The device, folder or file, where the source is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Auto | Self::Rpicam(_) => None,
+            Self::V4l2(path) | Self::Folder(path) | Self::Clip(path) => Some(path),
         }
     }
 }
@@ -303,15 +325,16 @@ impl Default for Config {
 impl Default for Camera {
     fn default() -> Self {
         Self {
-            source: Source::V4l2("/dev/video0".into()),
+            source: Source::Auto,
             width: 640,
             height: 480,
             fps: 10.0,
             dwell_ms: 0,
             looping: true,
             every_frame: false,
+            rpicam_program: "rpicam-vid".into(),
             retry_s: 1.0,
-            retry_max_s: 30.0,
+            retry_max_s: 3.0,
         }
     }
 }
@@ -402,6 +425,7 @@ impl Config {
         config.data = folder.join(&config.data);
         config.models = folder.join(&config.models);
         match &mut config.camera.source {
+            Source::Auto | Source::Rpicam(_) => {}
             Source::V4l2(p) | Source::Folder(p) | Source::Clip(p) => *p = folder.join(&*p),
         }
         Ok(config)
@@ -616,6 +640,22 @@ mod tests {
         );
         let said = parse("[camera]\nsource = \"clip:\"\n").unwrap_err();
         assert!(said.contains("names no path"), "{said}");
+        let said = parse("[camera]\nsource = \"rpicam:first\"\n").unwrap_err();
+        assert!(said.contains("names no number"), "{said}");
+    }
+
+    #[test]
+    fn a_source_is_written_as_it_is_read() {
+        for text in [
+            "auto",
+            "rpicam:1",
+            "v4l2:/dev/video2",
+            "folder:/a",
+            "clip:/b:c",
+        ] {
+            let config = parse(&format!("[camera]\nsource = \"{text}\"\n")).unwrap();
+            assert_eq!(config.camera.source.to_string(), text);
+        }
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! A video file that stands in for a camera, decoded by ffmpeg as a child process.
 //!
 //! ffmpeg writes each frame as a PPM picture, which is RGB with its own size before it: nothing
-//! has to be asked first, and a clip that a phone turned comes upright. It never asks for more
-//! than the next frame, since a pipe that nobody reads makes it wait.
+//! has to be asked first, and a clip that a phone turned comes upright.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use limen_face::Frame;
 
+use super::child::Feed;
 use super::{CameraError, FrameSource};
 use crate::config;
 
@@ -23,16 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A 24-megapixel picture; a larger one is no clip for a terminal.
 const MOST_PIXELS: usize = 24_000_000;
 
-/// What of ffmpeg's complaints is kept.
-const MOST_WORDS: usize = 600;
-
 /// The frames of a clip.
 pub(super) struct Clip {
     path: PathBuf,
     program: PathBuf,
     fps: f64,
     looping: bool,
-    child: Decoder,
+    child: Feed,
     /// Frames of this round.
     given: u64,
 }
@@ -54,7 +50,7 @@ impl Clip {
             source,
         })?;
         Ok(Self {
-            child: Decoder::start(program, path, camera.fps)?,
+            child: start(program, path, camera.fps)?,
             path: path.into(),
             program: program.into(),
             fps: camera.fps,
@@ -67,7 +63,7 @@ impl Clip {
 impl FrameSource for Clip {
     fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, CameraError> {
         loop {
-            match self.child.frames.recv_timeout(PATIENCE) {
+            match self.child.next(PATIENCE) {
                 Ok(Ok(frame)) => {
                     self.given += 1;
                     return Ok(Some(Arc::new(frame)));
@@ -99,7 +95,7 @@ impl FrameSource for Clip {
                     if !self.looping {
                         return Ok(None);
                     }
-                    self.child = Decoder::start(&self.program, &self.path, self.fps)?;
+                    self.child = start(&self.program, &self.path, self.fps)?;
                     self.given = 0;
                 }
             }
@@ -111,98 +107,26 @@ impl FrameSource for Clip {
     }
 }
 
-/// A running ffmpeg and the two threads that read from it; dropped, nothing of it is left.
-struct Decoder {
-    child: Child,
-    frames: Receiver<Result<Frame, String>>,
-    reader: Option<JoinHandle<()>>,
-    words: Option<JoinHandle<String>>,
-}
-
-impl Decoder {
-    fn start(program: &Path, clip: &Path, fps: f64) -> Result<Self, CameraError> {
-        let failed = |source| CameraError::NoDecoder {
+fn start(program: &Path, clip: &Path, fps: f64) -> Result<Feed, CameraError> {
+    // With `file:` before it, no name of a file is taken for an option or an address.
+    let mut input = std::ffi::OsString::from("file:");
+    input.push(clip);
+    let mut command = Command::new(program);
+    command
+        .args(["-nostdin", "-hide_banner", "-loglevel", "error"])
+        .args(["-protocol_whitelist", "file"])
+        .arg("-i")
+        .arg(input)
+        .args(["-map", "0:v:0", "-vf", &format!("fps={fps}")])
+        .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24"])
+        .arg("pipe:1");
+    Feed::start(&mut command, |output| read_ppm(output).transpose()).map_err(|source| {
+        CameraError::NoDecoder {
             program: program.into(),
             clip: clip.into(),
             source,
-        };
-        // With `file:` before it, no name of a file is taken for an option or an address.
-        let mut input = std::ffi::OsString::from("file:");
-        input.push(clip);
-        let mut child = Command::new(program)
-            .args(["-nostdin", "-hide_banner", "-loglevel", "error"])
-            .args(["-protocol_whitelist", "file"])
-            .arg("-i")
-            .arg(input)
-            .args(["-map", "0:v:0", "-vf", &format!("fps={fps}")])
-            .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24"])
-            .arg("pipe:1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let (to, frames) = sync_channel(0);
-        let output = child.stdout.take();
-        let errors = child.stderr.take();
-        // Held from here on, so that a thread that can't be had leaves no child behind.
-        let mut decoder = Self {
-            child,
-            frames,
-            reader: None,
-            words: None,
-        };
-        if let (Some(output), Some(errors)) = (output, errors) {
-            let thread = |name: &str| std::thread::Builder::new().name(name.into());
-            decoder.words = Some(
-                thread("clip-words")
-                    .spawn(move || words(errors))
-                    .map_err(failed)?,
-            );
-            decoder.reader = Some(
-                thread("clip-frames")
-                    .spawn(move || read(output, &to))
-                    .map_err(failed)?,
-            );
         }
-        Ok(decoder)
-    }
-
-    /// Waits for the end of a child whose output is at its end: whether it ended well, and what
-    /// it said.
-    fn finish(&mut self) -> (bool, String) {
-        let ended_well = self.child.wait().is_ok_and(|status| status.success());
-        let said = self.words.take().and_then(|words| words.join().ok());
-        (ended_well, said.unwrap_or_default())
-    }
-}
-
-impl Drop for Decoder {
-    fn drop(&mut self) {
-        // Killing one that has ended is an error of no interest; waiting leaves no zombie.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // The reader may be offering a frame: without a receiver it gives up.
-        let (_, none) = sync_channel(0);
-        self.frames = none;
-        for thread in [self.reader.take()].into_iter().flatten() {
-            let _ = thread.join();
-        }
-        if let Some(words) = self.words.take() {
-            let _ = words.join();
-        }
-    }
-}
-
-/// Gives the frames of `output` until its end, or until nobody wants them.
-fn read(output: ChildStdout, to: &SyncSender<Result<Frame, String>>) {
-    let mut output = BufReader::with_capacity(1 << 16, output);
-    while let Some(frame) = read_ppm(&mut output).transpose() {
-        let failed = frame.is_err();
-        if to.send(frame).is_err() || failed {
-            return;
-        }
-    }
+    })
 }
 
 /// One binary PPM picture of 8 bits a channel; `None` at the end, or where the last picture is
@@ -260,26 +184,6 @@ fn read_number(from: &mut impl BufRead) -> Option<usize> {
         }
     }
     None
-}
-
-/// The last lines that ffmpeg wrote, in one line. Reads to the end, so that it never waits.
-fn words(errors: impl Read) -> String {
-    let mut kept = Vec::new();
-    let mut errors = BufReader::new(errors);
-    let mut line = Vec::new();
-    while matches!(errors.read_until(b'\n', &mut line), Ok(1..)) {
-        if kept.len() < MOST_WORDS {
-            kept.extend_from_slice(&line);
-        }
-        line.clear();
-    }
-    let text = String::from_utf8_lossy(&kept);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
-    lines.join("; ")
 }
 
 #[cfg(test)]
@@ -343,24 +247,6 @@ mod tests {
         assert!(
             said.starts_with("cannot read the clip /no/such.mp4: "),
             "{said}"
-        );
-    }
-
-    /// Any program that writes for ever stands in for a decoder.
-    #[test]
-    fn a_dropped_decoder_leaves_no_child_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("endless");
-        std::fs::write(&program, "#!/bin/sh\nexec yes P6 1 1 255 xyz\n").unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&program, executable).unwrap();
-        let decoder = Decoder::start(&program, Path::new("any"), 10.0).unwrap();
-        let child = PathBuf::from(format!("/proc/{}", decoder.child.id()));
-        assert!(child.exists());
-        drop(decoder);
-        assert!(
-            !child.exists(),
-            "the child is running or was not waited for"
         );
     }
 }

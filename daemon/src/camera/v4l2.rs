@@ -1,11 +1,12 @@
-//! A V4L2 camera. The only file that names the crate `v4l`.
+//! A V4L2 camera. Only here and in its folder the crate `v4l` is named.
+
+mod devices;
 
 use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limen_face::{Frame, PictureError};
 use v4l::buffer::{Flags, Type};
@@ -15,20 +16,13 @@ use v4l::io::traits::{CaptureStream, Stream as _};
 use v4l::video::Capture;
 use v4l::{Device, Format, FourCC};
 
-use super::{CameraError, FrameSource};
+use super::{CameraError, FrameSource, MOST_BAD, PATIENCE};
 use crate::config;
 
-/// Longer without a frame, and the camera is taken for frozen.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub use devices::{Found, Offered, found};
 
 /// Buffers that the driver fills in turn.
 const BUFFERS: u32 = 4;
-
-/// First frames, which many cameras give dark or torn while they find their exposure.
-const WARM_UP: u32 = 5;
-
-/// A torn frame happens on a long cable; so many in a row are no picture.
-const MOST_BAD: u32 = 30;
 
 /// Up to this many pixels a frame, plain YUYV passes USB 2 at a full rate; above, MJPG is faster.
 const PLAIN_UP_TO: u32 = 640 * 480;
@@ -60,7 +54,6 @@ pub(super) struct V4l2 {
     /// Only `None` while it is dropped.
     stream: Option<Stream<'static>>,
     layout: Layout,
-    warm_up: u32,
 }
 
 /// What a buffer holds.
@@ -115,7 +108,6 @@ impl V4l2 {
                 height: format.height,
                 stride: format.stride as usize,
             },
-            warm_up: WARM_UP,
         })
     }
 
@@ -175,18 +167,14 @@ impl Layout {
 impl FrameSource for V4l2 {
     fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, CameraError> {
         let mut bad = 0;
+        let began = Instant::now();
         loop {
-            let grabbed = self.grab()?;
-            if self.warm_up > 0 {
-                self.warm_up -= 1;
-                continue;
-            }
-            let why = match grabbed {
+            let why = match self.grab()? {
                 Ok(frame) => return Ok(Some(Arc::new(frame))),
                 Err(why) => why,
             };
             bad += 1;
-            if bad == MOST_BAD {
+            if bad == MOST_BAD || began.elapsed() >= PATIENCE {
                 return Err(CameraError::Garbage {
                     device: self.device.clone(),
                     frames: bad,
@@ -290,20 +278,11 @@ fn device_error(device: &Path, doing: &'static str, source: io::Error) -> Camera
 
 /// The cameras of this machine, for somebody who named another one.
 fn what_there_is() -> String {
-    let mut names = Vec::new();
-    // The lasting names first; a machine without udev has only the numbers.
-    for folder in ["/dev/v4l/by-id", "/dev"] {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut found: Vec<String> = entries
-            .filter(|e| folder != "/dev" || e.file_name().to_string_lossy().starts_with("video"))
-            .map(|e| e.path().display().to_string())
-            .collect();
-        found.sort();
-        if !found.is_empty() {
-            names = found;
-            break;
-        }
-    }
+    let nodes = devices::nodes();
+    let names: Vec<String> = nodes
+        .iter()
+        .map(|node| node.display().to_string())
+        .collect();
     if names.is_empty() {
         "this machine shows no camera at all; plug one in, or set camera.source to a folder of \
          pictures"

@@ -2,15 +2,20 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use limen_wire::event;
 
+use super::judge::{Judge, Useless, Verdict};
 use super::{CameraError, Captured, Change, FrameSource};
 use crate::config::{self, Source};
 use crate::heart::{Heart, Stage, TURN};
 use crate::mailbox::Latest;
 use crate::stop::Stop;
+
+/// A camera that was lost again within that time comes and goes.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Why playing a source ended without an error.
 enum End {
@@ -40,13 +45,17 @@ pub(super) fn watch(
         began: Instant::now(),
         at: Duration::ZERO,
         lost: None,
+        back_at: None,
+        steady: Duration::ZERO,
     };
     loop {
         let opened = Instant::now();
         // The camera's library panics on some answers of some drivers; that is a camera lost, not
         // a terminal lost.
-        let end = catch_unwind(AssertUnwindSafe(|| player.play(&open, &mut report)))
-            .unwrap_or_else(|panic| Err(CameraError::Driver(words_of(&*panic))));
+        let end = catch_unwind(AssertUnwindSafe(|| {
+            player.play(&open, &camera.source, &mut report)
+        }))
+        .unwrap_or_else(|panic| Err(CameraError::Driver(words_of(&*panic))));
         let error = match end {
             Ok(End::Stopped) => return,
             Ok(End::Through) => {
@@ -57,6 +66,7 @@ pub(super) fn watch(
             Err(error) => error,
         };
         let state = error.state();
+        player.broke();
         if player.lost == Some(state) {
             tracing::debug!(camera = %camera.source, %error, "the camera is still lost");
         } else {
@@ -67,7 +77,6 @@ pub(super) fn watch(
                 why: error.to_string(),
             });
         }
-        // A camera that comes and goes must not fill the outbox with its story.
         if opened.elapsed() >= longest {
             wait = first;
         }
@@ -87,12 +96,18 @@ struct Player<'a> {
     at: Duration,
     /// What was said of it, as long as it is.
     lost: Option<event::Camera>,
+    /// Since when it gives good frames again.
+    back_at: Option<Instant>,
+    /// For how long it must before that is said: a camera that comes and goes must not fill the outbox with its
+    /// story. Its frames are looked at meanwhile.
+    steady: Duration,
 }
 
 impl Player<'_> {
     fn play(
         &mut self,
         open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError>,
+        what: &Source,
         report: &mut impl FnMut(Change),
     ) -> Result<End, CameraError> {
         let opened = {
@@ -100,7 +115,7 @@ impl Player<'_> {
             open()
         };
         let mut source = opened?;
-        let end = self.play_on(&mut *source, report);
+        let end = self.play_on(&mut *source, what, report);
         // A driver may hang in its goodbye too.
         let _work = self.heart.enter(Stage::Camera);
         drop(source);
@@ -110,9 +125,11 @@ impl Player<'_> {
     fn play_on(
         &mut self,
         source: &mut dyn FrameSource,
+        what: &Source,
         report: &mut impl FnMut(Change),
     ) -> Result<End, CameraError> {
         let mut due = Instant::now();
+        let mut judge = Judge::new(self.lost == Some(event::Camera::Dark));
         while !self.stop.is_set() {
             let grabbed = {
                 let _work = self.heart.enter(Stage::Camera);
@@ -121,10 +138,17 @@ impl Player<'_> {
             let Some(frame) = grabbed? else {
                 return Ok(End::Through);
             };
-            if self.lost.take().is_some() {
-                tracing::info!("the camera is back");
-                report(Change::Back);
+            if source.pace().is_none() {
+                match judge.look(&frame, self.began.elapsed()) {
+                    Verdict::Good => {}
+                    Verdict::WarmingUp => continue,
+                    // Of a camera that is lost nothing is shown before it is back.
+                    Verdict::Doubtful if self.lost.is_some() => continue,
+                    Verdict::Doubtful => {}
+                    Verdict::Broken(how, lasted) => return Err(useless(what, how, lasted)),
+                }
             }
+            self.good(report);
             match source.pace() {
                 Some(pace) if self.every_frame => {
                     let at = self.at;
@@ -150,16 +174,56 @@ impl Player<'_> {
     }
 }
 
+impl Player<'_> {
+    /// A good frame came.
+    fn good(&mut self, report: &mut impl FnMut(Change)) {
+        if self.lost.is_none() {
+            return;
+        }
+        let since = *self.back_at.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.steady {
+            self.lost = None;
+            tracing::info!("the camera is back");
+            report(Change::Back);
+        }
+    }
+
+    /// It failed.
+    fn broke(&mut self) {
+        let Some(back) = self.back_at.take() else {
+            return;
+        };
+        self.steady = match back.elapsed() < AGAIN {
+            true => (self.steady * 2).clamp(TURN, AGAIN),
+            false => Duration::ZERO,
+        };
+    }
+}
+
+fn useless(what: &Source, how: Useless, lasted: Duration) -> CameraError {
+    let (how, state) = match how {
+        Useless::Black => ("darkness", event::Camera::Dark),
+        Useless::OneColour => ("a single colour", event::Camera::Garbage),
+        Useless::Same => ("the same picture", event::Camera::Frozen),
+    };
+    CameraError::Useless {
+        what: format!("the camera {what}"),
+        how,
+        seconds: lasted.as_secs(),
+        state,
+    }
+}
+
 /// Waits for `time`, or until a path that was not there appears, which is looked for every
 /// [`TURN`]; says whether the end was asked for.
 fn pause(source: &Source, time: Duration, stop: &Stop, heart: &Heart) -> bool {
-    let (Source::V4l2(path) | Source::Folder(path) | Source::Clip(path)) = source;
-    let was_there = path.exists();
+    let is_there = || source.path().is_none_or(Path::exists);
+    let was_there = is_there();
     let until = Instant::now() + time;
     loop {
         let _work = heart.enter(Stage::Camera);
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || (!was_there && path.exists()) {
+        if left.is_zero() || (!was_there && is_there()) {
             return stop.is_set();
         }
         if stop.wait(left.min(TURN)) {
@@ -207,13 +271,19 @@ mod tests {
         pace: Option<Duration>,
     }
 
+    impl Script {
+        /// Each is another one, and of about the same brightness.
+        fn frame(&self) -> Arc<Frame> {
+            let left = self.acts.len() as u8;
+            let frame = Frame::from_rgb8(2, 1, vec![100, 100, 100, 200, 200, 201 + left % 4]);
+            Arc::new(frame.unwrap())
+        }
+    }
+
     impl FrameSource for Script {
         fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, CameraError> {
             match self.acts.pop_front() {
-                Some(Act::Give) => Ok(Some(Arc::new(
-                    Frame::from_rgb8(1, 1, vec![0; 3])
-                        .map_err(|e| CameraError::Driver(e.to_string()))?,
-                ))),
+                Some(Act::Give) => Ok(Some(self.frame())),
                 Some(Act::Fail) => Err(CameraError::Driver("it fell down".into())),
                 Some(Act::Freeze) => Err(CameraError::Silent {
                     what: "it".into(),
@@ -292,7 +362,7 @@ mod tests {
             vec![Act::Freeze],
             vec![Act::Fail],
             vec![Act::Fail],
-            vec![Act::Give],
+            vec![Act::Give, Act::Give],
         ];
         let (_, changes) = run(scripts, false);
         let frozen = Change::Lost {
@@ -304,8 +374,18 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_that_comes_and_goes_is_reported_once_more_and_no_oftener() {
+        let mut scripts: Vec<Vec<Act>> = Vec::new();
+        scripts.resize_with(6, || vec![Act::Give, Act::Give, Act::Give, Act::Fail]);
+        scripts.push(vec![Act::Give, Act::Give]);
+        let (_, changes) = run(scripts, false);
+        let lost = || lost("it fell down");
+        assert_eq!(changes, [lost(), Change::Back, lost(), Change::Ended]);
+    }
+
+    #[test]
     fn a_panic_in_the_driver_is_a_camera_lost() {
-        let (_, changes) = run(vec![vec![Act::Panic], vec![Act::Give]], false);
+        let (_, changes) = run(vec![vec![Act::Panic], vec![Act::Give, Act::Give]], false);
         assert_eq!(
             changes,
             [lost("the driver tripped"), Change::Back, Change::Ended]
