@@ -203,6 +203,8 @@ pub enum Pad {
     Site,
     /// Nothing: where the camera moves, the living are refused too.
     Off,
+    /// Whatever the site says, everybody is asked for a turn of the head as well.
+    Challenge,
 }
 
 /// The `[clock]` section.

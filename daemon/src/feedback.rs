@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use limen_face::Frame;
 use limen_face::detect::Bounds;
+use limen_face::pad::Ask;
 use limen_face::quality::Flaw;
 use limen_wire::event::{Direction, Method, Rejection};
 use uuid::Uuid;
@@ -86,6 +87,9 @@ pub enum Guide {
     OneAtATime,
     /// Something about the face as the camera sees it.
     Mend(Flaw),
+    /// To show that they are no picture: turn the head to that side, their own left or right, and
+    /// back.
+    Turn(Ask),
 }
 
 /// Why the light is red.
@@ -131,6 +135,7 @@ impl Feedback for LogFeedback {
         match guide {
             Some(Guide::OneAtATime) => tracing::info!("one at a time, please"),
             Some(Guide::Mend(flaw)) => tracing::debug!(%flaw, "a face can't be looked at yet"),
+            Some(Guide::Turn(ask)) => tracing::info!(?ask, "please turn your head, and back"),
             None => {}
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use limen_face::pad::Ask;
 use limen_face::{Calibration, Models, ZooError};
 use limen_wire::event::{self, Amend, Clock as Worth, Direction, Punch, Rejection, What};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -126,6 +127,16 @@ pub fn run(config: &Config, until: Until) -> Result<(), RunError> {
     );
     systemd::ready();
     runtime.block_on(terminal.wait(&mut end, &mut button))
+}
+
+/// A side to turn to, drawn by chance.
+fn a_side() -> Ask {
+    let [byte] = keys::random().expect("there was randomness when the terminal began");
+    if byte & 1 == 0 {
+        Ask::TurnLeft
+    } else {
+        Ask::TurnRight
+    }
 }
 
 /// The signals that ask a terminal to end.
@@ -280,6 +291,7 @@ impl Terminal {
             gallery: Arc::clone(&gallery),
             door,
             touch: touch.clone(),
+            asks: Box::new(a_side),
             heart: vitals.heart().clone(),
         };
         let open_eyes: OpenEyes = {

@@ -17,7 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use limen_face::align::Landmarks;
 use limen_face::detect::NotOneFace;
+use limen_face::pad::{Ask, Challenge, Tier};
 use limen_face::policy::{self, Seen};
 use limen_face::quality::{Bar, Flaw, Quality};
 use limen_face::{
@@ -43,6 +45,9 @@ use visits::{Answer, Step, TRIES, Visits, Wants};
 /// Width in pixels of a face that is followed. How near it must be to punch is a setting; of
 /// smaller ones embeddings were not measured.
 const FOLLOWED_PX: f32 = 45.0;
+
+/// A turn of the head that was asked for, and back, is made within this time.
+const TURN_WITHIN: Duration = Duration::from_secs(6);
 
 /// What vision works by and others exchange as a whole.
 pub struct Slot<T>(RwLock<Arc<T>>);
@@ -78,6 +83,8 @@ pub struct Eyes {
     pub gallery: Arc<GallerySlot>,
     /// Where it is told that somebody touched the terminal.
     pub touch: Touch,
+    /// Draws by chance to which side a head is to be turned, where the site wants that.
+    pub asks: Box<dyn Fn() -> Ask + Send>,
     /// Where whoever is recognised becomes a punch. Of its rules, how many frames, for how long
     /// and out of sight for how long is taken once.
     pub door: Arc<Door>,
@@ -233,7 +240,13 @@ impl Vision {
             Err(NotOneFace::None) if faces.is_empty() => None,
             Err(NotOneFace::None) => Some(Guide::Mend(Flaw::Small)),
             Ok(_) if !self.visits.is_open() => None,
-            Ok(face) => self.recognise(frame, face, at)?.map(Guide::Mend),
+            Ok(face) => {
+                let flaw = self.recognise(frame, face, at)?;
+                match (flaw, self.visits.asks()) {
+                    (None | Some(Flaw::Turned), Some(ask)) => Some(Guide::Turn(ask)),
+                    (flaw, _) => flaw.map(Guide::Mend),
+                }
+            }
         };
         self.guide(at, guide);
         Ok(())
@@ -258,17 +271,17 @@ impl Vision {
             return Ok(Some(self.flawed(flaw, at)));
         }
         let aligned = self.eyes.models.align(frame, face)?;
-        // Nothing here can ask for a turn or for a second factor: more than passive is passive.
-        if self.rules.pad != Pad::Off
-            && let Some(why) = self.visits.watch(at, frame, face, &aligned.landmarks)
-        {
+        if let Some(why) = self.watch(frame, face, &aligned.landmarks, at) {
             self.touched = None;
             self.reject(at, [why]);
             return Ok(None);
         }
         let quality = Quality::of(frame, face, &aligned);
-        if let Some(flaw) = quality.flaw(&bar) {
-            return Ok(Some(self.flawed(flaw, at)));
+        match quality.flaw(&bar) {
+            // Whoever was asked to turn does.
+            Some(Flaw::Turned) if self.visits.asks().is_some() => return Ok(Some(Flaw::Turned)),
+            Some(flaw) => return Ok(Some(self.flawed(flaw, at))),
+            None => {}
         }
         let offered = self
             .visits
@@ -290,6 +303,30 @@ impl Vision {
             }
         }
         Ok(None)
+    }
+
+    /// Looks for a picture that is held into the camera, where that is wanted. Gives why somebody
+    /// was turned away.
+    fn watch(
+        &mut self,
+        frame: &Frame,
+        face: &Detection,
+        landmarks: &Landmarks,
+        at: Duration,
+    ) -> Option<Rejection> {
+        let (pad, asks) = (self.rules.pad, &self.eyes.asks);
+        let tier = || match pad {
+            Pad::Challenge => Tier::Second(Challenge {
+                ask: asks(),
+                limit: TURN_WITHIN,
+            }),
+            // No second factor is asked for after a face yet.
+            Pad::Off | Pad::Passive | Pad::SecondFactor => Tier::First,
+        };
+        match pad {
+            Pad::Off => None,
+            _ => self.visits.watch(at, frame, face, landmarks, tier),
+        }
     }
 
     /// A frame that has this flaw; who stood there for long is told.

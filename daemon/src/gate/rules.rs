@@ -68,6 +68,7 @@ impl Rules {
             pad: match gate.pad {
                 config::Pad::Site => settings.map_or(Pad::Passive, |settings| settings.pad),
                 config::Pad::Off => Pad::Off,
+                config::Pad::Challenge => Pad::Challenge,
             },
         }
     }
@@ -123,6 +124,7 @@ mod tests {
     #[case::before_the_settings_came(None, config::Pad::Site, Pad::Passive)]
     #[case::as_the_site_says(Some(Pad::Off), config::Pad::Site, Pad::Off)]
     #[case::more_than_that(Some(Pad::Challenge), config::Pad::Site, Pad::Challenge)]
+    #[case::stricter_here(Some(Pad::Off), config::Pad::Challenge, Pad::Challenge)]
     #[case::a_camera_that_moves(Some(Pad::Passive), config::Pad::Off, Pad::Off)]
     fn what_is_done_against_pictures(
         #[case] site: Option<Pad>,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use limen_face::pad::Ask;
 use limen_face::quality::Flaw;
 use limen_wire::event::{Change, Direction, Rejection};
 use serde::Serialize;
@@ -118,6 +119,8 @@ pub enum Hint {
     Turned,
     Leaning,
     Blurred,
+    TurnLeft,
+    TurnRight,
 }
 
 impl From<Flaw> for Hint {
@@ -141,6 +144,8 @@ impl From<Guide> for Hint {
         match guide {
             Guide::OneAtATime => Self::OneAtATime,
             Guide::Mend(flaw) => flaw.into(),
+            Guide::Turn(Ask::TurnLeft) => Self::TurnLeft,
+            Guide::Turn(Ask::TurnRight) => Self::TurnRight,
         }
     }
 }

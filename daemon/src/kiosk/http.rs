@@ -331,6 +331,8 @@ mod tests {
             Hint::Turned,
             Hint::Leaning,
             Hint::Blurred,
+            Hint::TurnLeft,
+            Hint::TurnRight,
         ] {
             let hint = key(serde_json::to_value(hint).unwrap());
             assert!(english["hints"][&hint].is_string(), "{hint}");

@@ -10,13 +10,14 @@
 //!   tries at most, which share the rate ([`TRIES`]), and somebody who was turned away and comes
 //!   back before `away` has passed continues the visit of before.
 //! - Where pictures that are held into the camera are looked for, the last of these embeddings waits
-//!   until it can be said whether the face is one, or enough was seen of it ([`WATCHED`]).
+//!   until it can be said whether the face is one, or enough was seen of it ([`WATCHED`]), and until
+//!   a turn of the head that was asked for is made.
 //! - Whoever was recognised is followed while they are in sight, near or not.
 
 use std::time::Duration;
 
 use limen_face::align::Landmarks;
-use limen_face::pad::{Liveness, Tier, Verdict};
+use limen_face::pad::{Ask, Liveness, Tier, Verdict};
 use limen_face::quality::Flaw;
 use limen_face::{Detection, Embedding, Frame, Shot};
 use limen_wire::event::Rejection;
@@ -272,17 +273,19 @@ impl<T> Visits<T> {
     }
 
     /// A frame of the face that is meant, for what it tells of a picture that is held into the
-    /// camera. Gives why, where it is one: then the visit is over, and nothing of it is remembered,
-    /// since whoever is in the picture may come in person.
+    /// camera; `tier` is what a visit must withstand that begins by it. Gives why, where it is one:
+    /// then the visit is over, and nothing of it is remembered, since whoever is in the picture may
+    /// come in person.
     pub(super) fn watch(
         &mut self,
         at: Duration,
         frame: &Frame,
         face: &Detection,
         landmarks: &Landmarks,
+        tier: impl FnOnce() -> Tier,
     ) -> Option<Rejection> {
         let visit = self.meant()?;
-        let begin = || (Liveness::new(Tier::First), at);
+        let begin = || (Liveness::new(tier()), at);
         let (liveness, _) = visit.watched.get_or_insert_with(begin);
         liveness.see(frame, face, landmarks, at);
         if !matches!(liveness.verdict(), Verdict::Attack(_)) {
@@ -292,6 +295,12 @@ impl<T> Visits<T> {
         (visit.watched, visit.shots) = (None, Vec::new());
         visit.window.restart();
         Some(Rejection::Presentation)
+    }
+
+    /// The turn of the head that the face that is meant is still to make.
+    pub(super) fn asks(&self) -> Option<Ask> {
+        let (liveness, _) = self.visits.get(self.meant?)?.watched.as_ref()?;
+        liveness.asks()
     }
 
     /// A frame in which the face that is meant is good enough, the better the larger its weight.
@@ -459,10 +468,12 @@ impl<T> Window<T> {
     }
 }
 
-/// Whether nothing can be said yet of a face that is watched, and still may be.
+/// Whether a face that is watched is to do something, or nothing can be said of it yet and still
+/// may be.
 fn is_watched(watched: Option<&(Liveness, Duration)>, at: Duration) -> bool {
     watched.is_some_and(|(liveness, since)| {
-        liveness.verdict() == Verdict::NotEnough && at.saturating_sub(*since) < WATCHED
+        let is_told = liveness.verdict() != Verdict::NotEnough;
+        liveness.asks().is_some() || (!is_told && at.saturating_sub(*since) < WATCHED)
     })
 }
 

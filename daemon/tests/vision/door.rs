@@ -14,6 +14,7 @@ use limen_daemon::mailbox::Latest;
 use limen_daemon::roster::{Card, RosterError};
 use limen_daemon::stop::Stop;
 use limen_daemon::vision::{self, Eyes, GallerySlot, Slot, Touch};
+use limen_face::pad::Ask;
 use limen_face::quality::Flaw;
 use limen_face::{Calibration, Frame, Gallery, Models, Template, only_face};
 use limen_wire::SecretKey;
@@ -74,6 +75,7 @@ impl Seen {
 pub(crate) struct Door {
     people: Vec<(Uuid, Template)>,
     gate: config::Gate,
+    ask: Ask,
     touch: Touch,
     kept: Arc<Kept>,
 }
@@ -94,6 +96,7 @@ impl Door {
                 fpir: 0.01,
                 ..config::Gate::default()
             },
+            ask: Ask::TurnLeft,
             touch: Touch::default(),
             kept: Arc::default(),
         }
@@ -107,6 +110,12 @@ impl Door {
     /// Nothing is done against pictures.
     pub(crate) fn without_pad(mut self) -> Self {
         self.gate.pad = config::Pad::Off;
+        self
+    }
+
+    /// Everybody is asked to turn their head so.
+    pub(crate) fn asking(mut self, ask: Ask) -> Self {
+        (self.gate.pad, self.ask) = (config::Pad::Challenge, ask);
         self
     }
 
@@ -161,6 +170,7 @@ impl Door {
             gallery: Arc::new(GallerySlot::new(Gallery::new(self.people, calibration))),
             door: Arc::new(door),
             touch: self.touch,
+            asks: Box::new(move || self.ask),
             heart,
         };
         vision::spawn(eyes, frames).unwrap().join().unwrap();

@@ -4,7 +4,9 @@
 use std::f32::consts::TAU;
 
 use limen_daemon::camera;
+use limen_daemon::feedback::Guide;
 use limen_face::Frame;
+use limen_face::pad::Ask;
 use limen_wire::event::Rejection;
 use uuid::Uuid;
 
@@ -154,4 +156,97 @@ fn a_print_before_whoever_is_in_a_real_clip_is_refused() {
     }
     eprintln!("{refused} of {shown} composed prints refused");
     assert_eq!(refused, shown);
+}
+
+#[test]
+fn who_is_asked_to_turn_and_does_not_is_refused() {
+    let room = room();
+    let turns: Vec<_> = (0..3)
+        .flat_map(|_| swaying(std::iter::repeat(&room), Shape::Head, 6.0))
+        .collect();
+    let seen = door()
+        .asking(Ask::TurnLeft)
+        .watch(folder(&turns).path(), 10.0, 0);
+    assert_eq!(seen.people(), NOBODY);
+    assert_eq!(seen.rejected, [Rejection::Presentation]);
+    let asked = Light::Guide(Some(Guide::Turn(Ask::TurnLeft)));
+    assert_eq!(
+        seen.lights,
+        [
+            asked,
+            Light::Red(Rejection::Presentation),
+            Light::Guide(None)
+        ]
+    );
+}
+
+/// A photograph of a head as if it had turned to its own left by so many degrees: bent over an ellipsoid with a nose.
+/// What the turn brings to light is in no photograph, and stays as it is.
+fn turned(photo: &Frame, degrees: f32) -> Frame {
+    let side = photo.width() as usize;
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let mut rgb = photo.rgb().to_vec();
+    for row in 0..side {
+        let v = (row as f32 - side as f32 / 2.0) / FACE as f32;
+        let mut nearest = vec![f32::NEG_INFINITY; side];
+        // Four points a pixel, so that none is left out where the surface is stretched.
+        for point in 0..4 * side {
+            let u = (point as f32 / 4.0 - side as f32 / 2.0) / FACE as f32;
+            let round = 1.0 - (u / 0.68).powi(2) - ((v + 0.12) / 0.95).powi(2);
+            if round <= 0.0 {
+                continue;
+            }
+            let nose = 0.25 * (-(u / 0.15).powi(2) - ((v - 0.05) / 0.18).powi(2)).exp();
+            let depth = 0.68 * round.sqrt() + nose;
+            let (across, near) = (u * cos + depth * sin, depth * cos - u * sin);
+            let column = (across * FACE as f32 + side as f32 / 2.0) as usize;
+            if column < side && near > nearest[column] {
+                nearest[column] = near;
+                let (to, from) = (3 * (row * side + column), 3 * (row * side + point / 4));
+                rgb[to..to + 3].copy_from_slice(&photo.rgb()[from..from + 3]);
+            }
+        }
+    }
+    Frame::from_rgb8(photo.width(), photo.height(), rgb).unwrap()
+}
+
+#[test]
+fn who_is_asked_to_turn_and_does_is_punched_and_to_the_other_side_refused() {
+    let (room, photo) = (room(), face_of("obama.jpg", FACE));
+    let degrees = [
+        [0.0; 8].as_slice(),
+        &[8.0, 16.0, 24.0],
+        &[30.0; 4],
+        &[24.0, 16.0, 8.0],
+        &[0.0; 12],
+    ]
+    .concat();
+    let frames = degrees
+        .iter()
+        .map(|&degrees| before(&room, &turned(&photo, degrees), Shape::Head, [320, 230]));
+    let shown = folder(&frames.collect::<Vec<_>>());
+    let seen = |ask| door().asking(ask).watch(shown.path(), 10.0, 0);
+    let asked = |ask| Light::Guide(Some(Guide::Turn(ask)));
+    let left = seen(Ask::TurnLeft);
+    assert_eq!(
+        left.lights,
+        [
+            asked(Ask::TurnLeft),
+            Light::Green(OBAMA, 1),
+            Light::Guide(None)
+        ]
+    );
+    let right = seen(Ask::TurnRight);
+    assert_eq!(
+        right.lights,
+        [
+            asked(Ask::TurnRight),
+            Light::Red(Rejection::Presentation),
+            Light::Guide(None)
+        ]
+    );
+    assert_eq!(
+        (right.people(), right.rejected),
+        (vec![], vec![Rejection::Presentation])
+    );
 }

@@ -185,9 +185,15 @@ impl Liveness {
         }
     }
 
-    /// How the challenge goes, for the screen; none in the first tier.
+    /// How the challenge goes; none in the first tier.
     pub fn challenge(&self) -> Option<Answer> {
         self.challenge.as_ref().map(Watched::answer)
+    }
+
+    /// What is to be asked for on the screen: until it was done, or can't be done any more.
+    pub fn asks(&self) -> Option<Ask> {
+        let waiting = |watched: &&Watched| watched.answer() == Answer::Waiting;
+        self.challenge.as_ref().filter(waiting).map(Watched::ask)
     }
 
     fn missed(&self) -> Option<Reason> {

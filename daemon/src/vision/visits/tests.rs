@@ -1,5 +1,7 @@
-use limen_face::{Detection, Frame, detect::Bounds};
+use limen_face::detect::Bounds;
+use limen_face::pad::Challenge;
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::*;
 
@@ -254,7 +256,10 @@ fn who_moves_too_little_to_be_told_from_a_picture_waits_once() {
         let now = ms(100 * n);
         visits.follow(now, vec![(Look::of(&frame, face.bounds), 1.0)]);
         visits.mean(Some(0));
-        assert_eq!(visits.watch(now, &frame, &face, &landmarks), None);
+        assert_eq!(
+            visits.watch(now, &frame, &face, &landmarks, || Tier::First),
+            None
+        );
         if visits.offer(now, 0.5, ()).is_some() {
             embedded.push(n);
             let shift = if embedded.len() % 2 == 0 { 0.1 } else { -0.1 };
@@ -266,6 +271,62 @@ fn who_moves_too_little_to_be_told_from_a_picture_waits_once() {
     }
     // 1.5 s for the first decision and not again for the second try, 0.7 s later.
     assert_eq!((embedded, decided), (vec![4, 15, 19, 22], vec![15, 22]));
+}
+
+/// Points of a face 200 pixels wide: straight ahead, turned to its own left, to its own right.
+const STRAIGHT: Landmarks = Landmarks([[160, 80], [130, 80], [40, 80], [70, 80], [100, 140]]);
+const LEFT: Landmarks = Landmarks([[159, 80], [131, 80], [38, 80], [71, 80], [125, 140]]);
+const RIGHT: Landmarks = Landmarks([[162, 80], [129, 80], [41, 80], [69, 80], [75, 140]]);
+
+/// Frames 100 ms apart of somebody who is asked to turn left within two seconds: at which they were
+/// decided on, and turned away.
+#[rstest]
+#[case::nobody_turns(&[(STRAIGHT, 30)], None, Some(22))]
+#[case::turns(&[(STRAIGHT, 10), (LEFT, 3), (STRAIGHT, 9)], Some(15), None)]
+#[case::turns_late(&[(STRAIGHT, 16), (LEFT, 3), (STRAIGHT, 9)], Some(20), None)]
+#[case::turns_and_stays(&[(STRAIGHT, 10), (LEFT, 30)], None, Some(22))]
+#[case::turns_to_the_other_side(&[(STRAIGHT, 10), (RIGHT, 3), (STRAIGHT, 9)], None, Some(11))]
+fn a_turn_that_is_asked_for_is_waited_for(
+    #[case] seen: &[(Landmarks, usize)],
+    #[case] wanted: Option<u64>,
+    #[case] away: Option<u64>,
+) {
+    let mut visits = Visits::new(Wants {
+        frames: 1,
+        hold: ms(700),
+        away: AWAY,
+    });
+    let (frame, place) = standing(0);
+    let mut face = place.clone();
+    face.bounds.right = face.bounds.left + 200.0;
+    let tier = || {
+        Tier::Second(Challenge {
+            ask: Ask::TurnLeft,
+            limit: ms(2000),
+        })
+    };
+    let frames = seen.iter().flat_map(|&(points, n)| vec![points; n]);
+    let (mut decided, mut turned_away) = (None, None);
+    for (points, n) in frames.zip(0..) {
+        let now = ms(100 * n);
+        visits.follow(now, vec![(Look::of(&frame, place.bounds), 1.0)]);
+        visits.mean(Some(0));
+        if !visits.is_open() {
+            break;
+        }
+        let why = visits.watch(now, &frame, &face, &points, tier);
+        if why.is_some() {
+            assert_eq!(why, Some(Rejection::Presentation));
+            turned_away = Some(n);
+        } else if points == STRAIGHT && visits.offer(now, 0.5, ()).is_some() {
+            assert_eq!(visits.asks(), None);
+            if matches!(visits.add(now, self::face(0, 0.1)), Step::Decide(_)) {
+                visits.decided(now, KNOWN);
+                decided = Some(n);
+            }
+        }
+    }
+    assert_eq!((decided, turned_away), (wanted, away));
 }
 
 #[test]

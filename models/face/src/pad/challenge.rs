@@ -87,6 +87,10 @@ impl Watched {
         }
     }
 
+    pub(super) fn ask(&self) -> Ask {
+        self.challenge.ask
+    }
+
     pub(super) fn answer(&self) -> Answer {
         match self.step {
             Step::Over(answer) => answer,

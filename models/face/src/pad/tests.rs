@@ -199,12 +199,14 @@ fn both_tiers_must_agree() {
     let mut liveness = Liveness::new(Tier::Second(Challenge { ask, limit }));
     seen(&mut liveness, Around::Nothing, 0, 100, 20);
     assert_eq!(liveness.verdict(), Verdict::NotEnough, "nobody turned");
+    assert_eq!(liveness.asks(), Some(ask));
     seen(&mut liveness, Around::Nothing, 2_000, 100, 20);
     assert_eq!(
         liveness.verdict(),
         Verdict::Attack(Reason::Challenge),
         "the time is over"
     );
+    assert_eq!(liveness.asks(), None);
 }
 
 #[test]

@@ -47,8 +47,11 @@ A terminal runs the first tier on every visit, unless the site's settings or its
 is refused at once (`rejected: presentation`); who is taken for living is let in as soon as a punch may be, 0.7 s after \
 they stood there; of whom nothing can be said is watched for 1.5 s in all and then let in, since as many of the living \
 as the column BPNRR below says would be kept out otherwise. So the column *let in* below is what a door lets in: this \
-tier makes a picture in the hand a gamble, and is no lock. No terminal asks for a turn yet; `challenge` and \
-`second_factor` do there what `passive` does.
+tier makes a picture in the hand a gamble, and is no lock. It makes most visitors wait for some tenths of a second more.
+
+Where they say `challenge`, a turn is asked for on the screen as well, to be made within six seconds; who turns to the \
+other side or not at all, or is lost from sight for half a second meanwhile, is refused, and of whom the first tier says \
+nothing is let in after it. `second_factor` does what `passive` does: no second factor is asked for after a face yet.
 ";
 
 const LIMITS: &str = "\
@@ -57,9 +60,9 @@ const LIMITS: &str = "\
 | Attack | First tier | Second tier (turn) |
 |---|---|---|
 | print, telephone, tablet or monitor held by a hand | composed ones: see above | see above; a replay of somebody who turns to the right side fits every second time |
-| the same on a stand, or in a hand that keeps still | says nothing: **let in** | nobody turns |
+| the same on a stand, or in a hand that keeps still | says nothing: **let in** | nobody turns: refused |
 | replay on a screen | only while the screen moves; on one that stands it is the replayed person who moves: see above | one in two |
-| poster that fills the view | says nothing: **let in** | nobody turns |
+| poster that fills the view | says nothing: **let in** | nobody turns: refused |
 | head cut out of a print, paper mask worn on a face | **not stopped** | a flat one that a hand turns: see above. One that is bent around a head was not measured |
 | mask of silicone or resin | **not stopped** | **not stopped** |
 | face computed anew (deepfake) on a screen that stands | **not stopped** | **not stopped** where it follows the wearer's head |
