@@ -1,7 +1,7 @@
 //! A cloud in this process, with one tenant.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use limen_cloud::accounts::founding::{self, Applicant};
@@ -40,7 +40,12 @@ fn config() -> Config {
 
 impl House {
     pub async fn new() -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::at(tempfile::tempdir().unwrap()).await
+    }
+
+    /// With its data in that folder.
+    pub async fn at(folder: TempDir) -> Self {
+        let folder = Arc::new(folder);
         let app = Arc::new(App::open(config(), folder.path()).unwrap());
         let applicant = Applicant {
             username: "Owner".to_owned(),
@@ -135,21 +140,26 @@ impl House {
             .unwrap()
     }
 
+    /// Where the cloud's own database lies.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("limen.db")
+    }
+
     /// Rows of a table that no method tells.
     pub fn count(&self, query: &str) -> i64 {
-        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        let database = rusqlite::Connection::open(self.database()).unwrap();
         database.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     /// Changes the database itself.
     pub fn change(&self, statement: &str) {
-        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        let database = rusqlite::Connection::open(self.database()).unwrap();
         database.busy_timeout(crate::terminal::PATIENCE).unwrap();
         database.execute(statement, []).unwrap();
     }
 
     fn write(&self, statement: &str, blob: &[u8]) {
-        let database = rusqlite::Connection::open(self.folder.path().join("limen.db")).unwrap();
+        let database = rusqlite::Connection::open(self.database()).unwrap();
         database.busy_timeout(crate::terminal::PATIENCE).unwrap();
         database.execute(statement, [blob]).unwrap();
     }

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::address::Address;
 use crate::keys::Identity;
 
-/// The endpoint asks for signs of life at this interval.
+/// The endpoint is shown a sign of life at this interval, and one that shows none for as long is left.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Seconds that a connection may take to open.
 const OPEN_S: u64 = 10;
@@ -86,6 +86,7 @@ pub struct Lines {
     identity: Arc<Identity>,
     address: Address,
     tls: Option<Arc<ClientConfig>>,
+    keep_alive: Duration,
 }
 
 impl Lines {
@@ -102,7 +103,14 @@ impl Lines {
             identity,
             address,
             tls,
+            keep_alive: KEEP_ALIVE,
         })
+    }
+
+    /// The same with another interval between signs of life: whole seconds, at least one.
+    #[must_use]
+    pub fn with_keep_alive(self, keep_alive: Duration) -> Self {
+        Self { keep_alive, ..self }
     }
 
     /// Begins to connect; `will` is published by the endpoint when the line breaks.
@@ -114,7 +122,7 @@ impl Lines {
             self.address.port,
         );
         options
-            .set_keep_alive(KEEP_ALIVE)
+            .set_keep_alive(self.keep_alive)
             .set_clean_session(true)
             .set_inflight(QUEUE)
             .set_max_packet_size(PACKET, PACKET)
