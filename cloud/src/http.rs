@@ -17,6 +17,7 @@ pub mod number;
 mod people;
 mod register;
 mod session;
+mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -105,6 +106,7 @@ fn v1() -> OpenApiRouter<Arc<App>> {
         .merge(session::routes())
         .merge(people::routes())
         .merge(employees::v1())
+        .merge(ways::routes())
         .merge(live::routes())
         .merge(terminals::routes())
         .merge(house::routes())

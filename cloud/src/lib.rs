@@ -29,6 +29,7 @@ pub mod store;
 pub mod terminals;
 pub mod tokens;
 pub mod vault;
+pub mod ways;
 
 pub use config::Config;
 pub use store::Store;

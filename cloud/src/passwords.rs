@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 const CHARACTERS: usize = 12;
 /// Most bytes: what bcrypt reads.
 const BYTES: usize = 72;
+/// bcrypt's cost for a PIN.
+const PIN_COST: u32 = 10;
 /// How many verifications wait before a caller is told to come back.
 const WAITING: usize = 64;
 /// How long a caller waits for its turn.
@@ -120,6 +122,14 @@ impl Passwords {
         accept(&password, about)?;
         let cost = self.cost;
         self.work(move || bcrypt::hash(password, cost)).await
+    }
+
+    /// The hash of a PIN, which terminals verify: of a cost that a small computer does while nobody notices.
+    ///
+    /// # Errors
+    /// When too many are waiting.
+    pub async fn hash_pin(&self, pin: String) -> Result<String, PasswordError> {
+        self.work(move || bcrypt::hash(pin, PIN_COST)).await
     }
 
     /// Whether the password is the one of the stored hash. Without a hash (there is no such account), or with

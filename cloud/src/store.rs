@@ -1,8 +1,8 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
-//! [`Store`] is what every other module sees. It is the sum of two traits: [`House`] (who there is: tenants,
-//! accounts, people, rates, templates, sessions, pay) and [`Ledger`] (what terminals said:
-//! events, terminals, claims). Each database has its own implementation; none is visible here.
+//! [`Store`] is what every other module sees. It is the sum of three traits: [`House`] (who there is: tenants,
+//! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said:
+//! events, terminals, claims) and [`Ways`] (PINs and badges). Each database has its own implementation; none is visible here.
 //!
 //! The tenant stands first in every key and every query; the few look-ups without a tenant (an e-mail, a
 //! session's key, a terminal's id) find the tenant and are unique in the installation.
@@ -11,6 +11,7 @@
 
 pub mod ledger;
 pub mod sqlite;
+pub mod ways;
 
 use std::pin::Pin;
 
@@ -19,14 +20,15 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 pub use ledger::Ledger;
+pub use ways::Ways;
 
 /// What a store's method gives: the future of its result.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Everything that the cloud keeps.
-pub trait Store: House + Ledger + Send + Sync {}
+pub trait Store: House + Ledger + Ways + Send + Sync {}
 
-impl<S: House + Ledger + Send + Sync> Store for S {}
+impl<S: House + Ledger + Ways + Send + Sync> Store for S {}
 
 /// One employer's organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -486,6 +488,12 @@ pub enum StoreError {
     /// Another account has that e-mail.
     #[error("another account has this e-mail")]
     EmailTaken,
+    /// Somebody has that badge.
+    #[error("the badge is somebody's already; revoke it there first")]
+    BadgeTaken,
+    /// As many as there may be.
+    #[error("there are as many {0} as there may be")]
+    TooMany(&'static str),
     /// A set-up link or an invitation that is unknown, used or expired.
     #[error("the link or invitation is unknown, used or expired")]
     NoSuchToken,

@@ -10,6 +10,10 @@ const USED = {
   "/api/v1/claims": ["post"],
   "/api/v1/employees": ["post"],
   "/api/v1/terminals/{id}": ["delete"],
+  "/api/v1/people/{id}/ways": ["get"],
+  "/api/v1/people/{id}/pin": ["post", "delete"],
+  "/api/v1/people/{id}/badges": ["post"],
+  "/api/v1/people/{id}/badges/{badge}": ["get", "delete"],
 };
 
 /** Every `#/components/schemas/…` that is named in `part`. */

@@ -6,6 +6,8 @@ import type { components } from "./openapi";
 type Schemas = components["schemas"];
 export type Snapshot = Schemas["Snapshot"];
 export type ClaimCode = Schemas["ClaimCode"];
+export type WaysIn = Schemas["WaysInOf"];
+export type PinShown = Schemas["PinShown"];
 
 /** An answer that is not a success, in the words of the cloud. */
 export class Refused extends Error {
@@ -55,6 +57,15 @@ export const setUp = (body: Schemas["SetUp"]) => call<Schemas["Made"]>("POST", "
 export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/api/v1/claims", body);
 export const revoke = (terminal: string) => call<null>("DELETE", `/api/v1/terminals/${encodeURIComponent(terminal)}`);
 export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
+
+const ways = (person: string, rest: string) => `/api/v1/people/${encodeURIComponent(person)}/${rest}`;
+export const waysOf = (person: string) => call<WaysIn>("GET", ways(person, "ways"));
+export const newPin = (person: string) => call<PinShown>("POST", ways(person, "pin"));
+export const removePin = (person: string) => call<null>("DELETE", ways(person, "pin"));
+export const issueBadge = (person: string, body: Schemas["Issuing"]) =>
+  call<Schemas["BadgeRow"]>("POST", ways(person, "badges"), body);
+export const badgePicture = (person: string, badge: string) => ways(person, `badges/${encodeURIComponent(badge)}`);
+export const revokeBadge = (person: string, badge: string) => call<null>("DELETE", badgePicture(person, badge));
 
 /**
  * Hears every new snapshot until the returned function is called. `line` tells when the line is cut and when

@@ -291,9 +291,9 @@ fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>) -> Vec<Perso
                 language: String::new(),
                 templates,
                 model,
-                number: None,
-                pin_verifier: None,
-                badges: Vec::new(),
+                number: person.number,
+                pin_verifier: person.pin_verifier,
+                badges: person.badges,
                 second_factor_with: Vec::new(),
             }
         })

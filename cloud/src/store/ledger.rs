@@ -306,6 +306,12 @@ pub struct RosterPerson {
     pub name: String,
     /// Their face, where they gave one; sealed for the cloud.
     pub template: Option<SealedTemplate>,
+    /// The number that they type before their PIN, where they have one.
+    pub number: Option<String>,
+    /// What the PIN is verified with.
+    pub pin_verifier: Option<String>,
+    /// Their badges, as a roster lists them.
+    pub badges: Vec<String>,
 }
 
 /// What terminals said, who they are, and what they are to hold.

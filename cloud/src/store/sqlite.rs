@@ -11,6 +11,7 @@ mod people;
 mod roster;
 mod rows;
 mod terminals;
+mod ways;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,3 +14,4 @@ mod registration;
 mod server;
 mod session;
 mod starting;
+mod ways;

@@ -84,7 +84,8 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
             let path = path
                 .replace("{employee_id}", &carl)
                 .replace("{id}", &carl)
-                .replace("{terminal}", &carl);
+                .replace("{terminal}", &carl)
+                .replace("{badge}", &carl);
             assert!(
                 !path.contains('{'),
                 "{route}: the test knows no such parameter"

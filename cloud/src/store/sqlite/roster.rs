@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::rows::{id, integer};
+use super::ways;
 use crate::store::ledger::{RosterChanges, RosterPerson};
 use crate::store::{AccountId, Hash, SealedTemplate, StoreError, TenantId};
 
@@ -100,10 +101,21 @@ fn people(t: &Transaction<'_>, tenant: TenantId, site: Uuid, model: &str) -> Res
             part(&template.version.to_be_bytes());
             part(&template.sealed);
         }
+        let ways = ways::listed(t, tenant, person)?;
+        // Where there are none, the content is what it was before there could be any.
+        for way in [&ways.number, &ways.verifier].into_iter().flatten() {
+            part(way.as_bytes());
+        }
+        for badge in &ways.badges {
+            part(badge.as_bytes());
+        }
         let told = RosterPerson {
             id: person,
             name,
             template,
+            number: ways.number,
+            pin_verifier: ways.verifier,
+            badges: ways.badges,
         };
         known.insert(person, (told, content.finalize().into()));
     }
