@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+mod ways;
+
+pub use ways::Ways;
+
 /// The commented defaults, as `limen-daemon default-config` prints them.
 pub const DEFAULT: &str = include_str!("../terminal.toml");
 
@@ -31,6 +35,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line, column and key, in words.
         detail: String,
+    },
+    /// Nobody without a template would get in.
+    #[error(
+        "the configuration {path} is refused: nobody would get in without a face; leave ways.codes, ways.reader or, with a screen, ways.pin on"
+    )]
+    NoWayIn {
+        /// The file.
+        path: PathBuf,
     },
     /// A value outside its range.
     #[error("the configuration {path} is refused: {key} is {found}, but must be {wanted}")]
@@ -58,6 +70,8 @@ pub struct Config {
     pub camera: Camera,
     /// When a face becomes a punch.
     pub gate: Gate,
+    /// Ways in without a face.
+    pub ways: Ways,
     /// What is believed about the time.
     pub clock: Clock,
     /// How the cloud is reached.
@@ -315,6 +329,7 @@ impl Default for Config {
             models: "models".into(),
             camera: Camera::default(),
             gate: Gate::default(),
+            ways: Ways::default(),
             clock: Clock::default(),
             cloud: Cloud::default(),
             kiosk: Kiosk::default(),
@@ -423,6 +438,9 @@ impl Config {
             detail: error.to_string().trim_end().to_owned(),
         })?;
         config.check(path)?;
+        if !config.ways.lead_in(config.kiosk.listen.0.is_some()) {
+            return Err(ConfigError::NoWayIn { path: path.into() });
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data = folder.join(&config.data);
         config.models = folder.join(&config.models);

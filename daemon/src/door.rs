@@ -17,6 +17,7 @@ use limen_wire::badge::{self, NotABadge};
 use limen_wire::event::{Change, Direction, Grade, Method, Punch, Rejection};
 use uuid::Uuid;
 
+use crate::config::Ways;
 use crate::feedback::{Accepted, Feedback, Red};
 use crate::gate::{Durable, Gate, Lately, Punches, Refused, Rules, Verdict};
 use crate::heart::{Heart, Stage};
@@ -91,6 +92,8 @@ pub struct Parts {
     pub people: Arc<dyn People>,
     /// The site, which signs badges.
     pub site: PublicKey,
+    /// Which ways in without a face there are.
+    pub ways: Ways,
     /// What the person is shown. Called while the door is busy: it must not call back.
     pub feedback: Arc<dyn Feedback>,
     /// When somebody who is known is a punch.
@@ -208,8 +211,11 @@ impl Door {
     }
 
     /// Somebody typed their number and PIN, in one. Comes back once it was checked, which takes a
-    /// noticeable part of a second, and the person was told.
+    /// noticeable part of a second, and the person was told. Where there are no PINs, nothing is.
     pub fn pin(&self, typed: &str) {
+        if !self.parts.ways.pin {
+            return;
+        }
         let _keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
         if !self.admits(Method::Pin, now) {
@@ -384,15 +390,24 @@ impl Door {
         self.work().lockout.face_is_off()
     }
 
-    /// A person looked: faces are looked at again.
-    pub fn unlock(&self) {
-        self.work().lockout.unlock();
-        self.parts.punches.set_face_off(false);
+    /// Looks whether a person looked ([`Punches::face_is_off`]): then faces are looked at again.
+    pub fn recheck(&self) {
+        let mut work = self.work();
+        if work.lockout.face_is_off() && !self.parts.punches.face_is_off() {
+            work.lockout.unlock();
+            tracing::info!("a person looked: faces are looked at again");
+            self.parts.punches.set_face_off(false);
+        }
     }
 
     /// `person`, who was identified before, is still there at `now`.
     pub fn seen(&self, person: Uuid, now: Duration) {
         self.work().gate.seen(person, now);
+    }
+
+    /// Which ways in without a face there are.
+    pub fn ways(&self) -> &Ways {
+        &self.parts.ways
     }
 
     /// The rules that hold now.

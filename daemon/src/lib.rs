@@ -48,6 +48,7 @@ pub mod kiosk;
 pub mod log;
 pub mod mailbox;
 pub mod outbox;
+pub mod reader;
 pub mod roster;
 pub mod run;
 pub mod stop;

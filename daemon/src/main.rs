@@ -52,6 +52,13 @@ enum Command {
         #[arg(long)]
         words: String,
     },
+    /// Look at faces again, which fifty failures in a row have put an end to. A terminal that runs does so within
+    /// a second.
+    FacesOn {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Print the commented default configuration.
     DefaultConfig,
     /// Check models, recognition, database, clock, keys and camera; exit 1 when one fails.
@@ -120,6 +127,10 @@ fn act(command: Command) -> anyhow::Result<ExitCode> {
                 site.terminal, site.site, site.mqtt
             );
         }
+        Command::FacesOn { config } => match run::faces_on(&load(&config)?.data)? {
+            true => println!("faces are looked at again"),
+            false => println!("faces were not off"),
+        },
         Command::SelfTest { config, json } => {
             let config = match config {
                 Some(path) => load(&path)?,

@@ -9,30 +9,34 @@ use std::time::{Duration, Instant};
 
 use limen_face::pad::Ask;
 use limen_face::{Calibration, Models, ZooError};
-use limen_wire::event::{self, Amend, Clock as Worth, Direction, Punch, Rejection, What};
+use limen_wire::event::{self, Clock as Worth, What};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use crate::camera::{self, Change};
+use crate::camera;
 use crate::clock::{self, Clock, ClockError, Reading};
 use crate::config::Config;
 use crate::database::{self, DatabaseError};
 use crate::door::{self, Door};
 use crate::feedback::{All, LogFeedback};
-use crate::gate::{Durable, Lately, Punches, Refused, Rules};
+use crate::gate::{Punches, Rules};
 use crate::health::Vitals;
 use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
 use crate::kiosk::{self, Kiosk, Screen};
 use crate::mailbox::Latest;
 use crate::outbox::{self, Author, Outbox, OutboxError};
+use crate::reader;
 use crate::roster::{self, Roster, RosterError, Vault};
 use crate::stop::Stop;
 use crate::systemd;
 use crate::uplink::address::{Address, AddressError};
 use crate::uplink::{Lines, Parts, TlsError, Uplink};
 use crate::vision::{self, Eyes, GallerySlot, Slot, Touch};
+use recorder::{Recorder, record};
+
+mod recorder;
 
 /// How often the clock is looked at.
 const LOOK_AT_CLOCK: Duration = heart::TURN;
@@ -168,6 +172,7 @@ struct Terminal {
     outbox: Arc<Outbox>,
     clock: Arc<Clock>,
     vitals: Arc<Vitals>,
+    door: Arc<Door>,
     stop: Stop,
     until: Until,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -178,6 +183,7 @@ struct Terminal {
     /// Rings when there is a roster.
     rostered: Arc<Notify>,
     vision: Option<JoinHandle<()>>,
+    reader: Option<JoinHandle<()>>,
     uplink: Uplink,
     kiosk: Option<Kiosk>,
     gallery: Arc<GallerySlot>,
@@ -260,7 +266,7 @@ impl Terminal {
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
             roster: Arc::clone(&roster),
-            face_off: data.join("face-off"),
+            face_off: recorder::face_off(data),
         });
         recorder.say_face_off(recorder.face_is_off());
         let began = Instant::now();
@@ -269,11 +275,13 @@ impl Terminal {
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
             people: Arc::clone(&roster) as Arc<dyn door::People>,
             site: identity.site.signing_key,
+            ways: config.ways.clone(),
             feedback: Arc::new(All(vec![Box::new(LogFeedback), Box::new(screen.clone())])),
             rules,
             heart: vitals.heart().clone(),
             clock: Box::new(move || began.elapsed()),
         }));
+        let stop = Stop::new();
         let frames = Latest::new();
         let touch = Touch::default();
         let kiosk = kiosk::Parts {
@@ -286,10 +294,18 @@ impl Terminal {
             touch: touch.clone(),
         };
         let kiosk = Kiosk::spawn(kiosk, &config.kiosk)?;
+        let reader = match config.ways.reader.as_os_str().is_empty() {
+            true => None,
+            false => {
+                let (door, vitals) = (Arc::clone(&door), Arc::clone(&vitals));
+                let device = config.ways.reader.clone();
+                Some(reader::spawn(device, door, vitals, stop.clone())?)
+            }
+        };
         let eyes = Eyes {
             models,
             gallery: Arc::clone(&gallery),
-            door,
+            door: Arc::clone(&door),
             touch: touch.clone(),
             asks: Box::new(a_side),
             heart: vitals.heart().clone(),
@@ -299,7 +315,6 @@ impl Terminal {
             Box::new(move || vision::spawn(eyes, frames))
         };
         let (tell, reports) = mpsc::unbounded_channel();
-        let stop = Stop::new();
         vitals.camera(event::Camera::Ok);
         let camera = camera::spawn(
             config.camera.clone(),
@@ -314,6 +329,7 @@ impl Terminal {
             outbox,
             clock,
             vitals,
+            door,
             stop,
             until,
             reports,
@@ -322,6 +338,7 @@ impl Terminal {
             open_eyes: Some(open_eyes),
             rostered,
             vision: None,
+            reader,
             uplink,
             kiosk,
             gallery,
@@ -357,6 +374,7 @@ impl Terminal {
                 }
                 _ = look.tick() => {
                     watch.look(&self.clock, &self.outbox, &self.vitals);
+                    self.door.recheck();
                     self.say_status(&mut said);
                 }
             }
@@ -368,7 +386,11 @@ impl Terminal {
             self.frames.close();
         }
         // Vision ends by itself once the frames that are there were looked at.
-        for (thread, name) in [(Some(self.camera), "camera"), (self.vision, "vision")] {
+        for (thread, name) in [
+            (Some(self.camera), "camera"),
+            (self.vision, "vision"),
+            (self.reader, "reader"),
+        ] {
             if thread.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!(thread = name, "a thread panicked");
             }
@@ -422,6 +444,19 @@ impl Terminal {
     }
 }
 
+/// A person looked at the terminal whose faces are off after too many failures: they are looked at again. Whether
+/// they were off.
+///
+/// # Errors
+/// When the data folder can't be written.
+pub fn faces_on(data: &Path) -> Result<bool, RunError> {
+    let path = recorder::face_off(data);
+    recorder::forget(&path).map_err(|source| RunError::Data {
+        path: data.to_owned(),
+        source,
+    })
+}
+
 /// Takes the data folder for this process alone, as long as the file is held.
 ///
 /// # Errors
@@ -456,135 +491,6 @@ fn publish(
         rostered.notify_one();
         Ok(())
     })
-}
-
-/// Writes what happens at the door.
-struct Recorder {
-    outbox: Arc<Outbox>,
-    clock: Arc<Clock>,
-    vitals: Arc<Vitals>,
-    roster: Arc<Roster>,
-    /// The file that is there while faces are off.
-    face_off: PathBuf,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum RecordError {
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
-    #[error(transparent)]
-    Clock(#[from] ClockError),
-}
-
-fn record(outbox: &Outbox, clock: &Clock, what: What) -> Result<outbox::Durable, RecordError> {
-    Ok(outbox.append(&clock.read()?, &[what])?)
-}
-
-impl Recorder {
-    fn record(&self, what: What) -> Result<outbox::Durable, RecordError> {
-        let done = record(&self.outbox, &self.clock, what);
-        match &done {
-            Ok(_) => self.vitals.well("outbox"),
-            Err(failed) => self.vitals.fault("outbox", failed.to_string()),
-        }
-        done
-    }
-
-    fn camera(&self, change: Change, tell: &mpsc::UnboundedSender<Report>) {
-        let (state, report) = match change {
-            Change::Lost { state, why } => {
-                self.vitals.fault("camera", why.as_str());
-                (state, Some(Report::Lost(why)))
-            }
-            Change::Back => {
-                self.vitals.well("camera");
-                (event::Camera::Ok, None)
-            }
-            Change::Ended => (event::Camera::Off, Some(Report::Through)),
-        };
-        self.vitals.camera(state);
-        if let Err(failed) = self.record(What::Camera { state }) {
-            tracing::error!(%failed, "a change of the camera could not be recorded");
-        }
-        if let Some(report) = report {
-            // Nobody listens any more when the terminal is about to end.
-            let _ = tell.send(report);
-        }
-    }
-}
-
-impl Recorder {
-    fn say_face_off(&self, is_off: bool) {
-        if is_off {
-            let words = "faces are off after fifty failures in a row; PIN and badge work";
-            self.vitals.fault("face", words);
-        } else {
-            self.vitals.well("face");
-        }
-    }
-}
-
-impl Punches for Recorder {
-    fn punch(&self, punch: Punch) -> Result<Durable, Refused> {
-        self.record(What::Punch(punch))
-            .map(|durable| Durable {
-                outbox: durable.outbox,
-                seq: durable.last,
-            })
-            .map_err(|failed| Refused(failed.to_string()))
-    }
-
-    fn amend(&self, of: Durable, change: event::Change) -> Result<(), Refused> {
-        if self.outbox.end().borrow().outbox != of.outbox {
-            return Err(Refused("another outbox was begun since the punch".into()));
-        }
-        let amend = Amend { of: of.seq, change };
-        self.record(What::Amend(amend))
-            .map(|_| ())
-            .map_err(|failed| Refused(failed.to_string()))
-    }
-
-    fn rejected(&self, why: Rejection) {
-        if let Err(failed) = self.record(What::Rejected { why }) {
-            tracing::error!(%failed, "that somebody was not recognised could not be recorded");
-        }
-    }
-
-    fn lately(&self, person: Uuid) -> Option<Lately> {
-        let state = self.roster.state(person)?;
-        // A clock that nobody vouches for can't say how long ago that was.
-        let now = self.clock.read().ok()?;
-        if now.clock == Worth::Unsynced {
-            return None;
-        }
-        Some(Lately {
-            ago: now.at.duration_since(state.since?).try_into().ok()?,
-            way: if state.is_in {
-                Direction::In
-            } else {
-                Direction::Out
-            },
-        })
-    }
-
-    fn set_face_off(&self, is_off: bool) {
-        let done = if is_off {
-            keys::make_private(&self.face_off)
-        } else {
-            match std::fs::remove_file(&self.face_off) {
-                Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            }
-        };
-        if let Err(failed) = done {
-            tracing::error!(%failed, "whether faces are off would be forgotten at the next start");
-        }
-        self.say_face_off(is_off);
-    }
-
-    fn face_is_off(&self) -> bool {
-        self.face_off.exists()
-    }
 }
 
 /// Notices that the clock was set, or became better or worse.

@@ -22,7 +22,7 @@ use limen_wire::event::{Direction, Method, Rejection};
 use uuid::Uuid;
 
 use vision::door::{Door, Light, template};
-use vision::pictures::{before_a_wall, beside, bundled, face_of, folder, nobody, portrait};
+use vision::pictures::{badge, before_a_wall, beside, bundled, face_of, folder, nobody, portrait};
 
 const OBAMA: Uuid = Uuid::from_u128(44);
 const BIDEN: Uuid = Uuid::from_u128(46);
@@ -299,4 +299,30 @@ fn where_a_touch_begins_it_nobody_is_looked_at_before() {
         .touched()
         .watch(shown.path(), 5.0, 4000);
     assert_eq!(seen.lights, []);
+}
+
+/// A site without faces works by badges: nobody's face is looked at, and a badge that is held up is one punch.
+#[test]
+fn where_faces_are_off_a_badge_is_a_punch_and_a_face_is_none() {
+    let mut door = door().without_faces();
+    let text = door.badge(BIDEN);
+    let shown = folder(&[bundled("obama2.jpg"), nobody(), badge(&text), nobody()]);
+    let seen = door.watch(shown.path(), 5.0, 4000);
+    assert_eq!(seen.lights, [Light::Green(BIDEN, 1)]);
+    let [punch] = &seen.punches[..] else {
+        panic!("{:?}", seen.punches);
+    };
+    assert_eq!((punch.method, punch.frames), (Method::Qr, 0));
+    assert_eq!(seen.rejected, []);
+}
+
+/// Where faces are looked at too, both count, and the person is punched once.
+#[test]
+fn somebody_who_holds_up_a_badge_beside_the_face_is_punched_once() {
+    let mut door = door();
+    let text = door.badge(OBAMA);
+    let shown = folder(&[badge(&text), bundled("obama2.jpg")]);
+    let seen = door.watch(shown.path(), 5.0, 3000);
+    assert_eq!(seen.people(), [OBAMA]);
+    assert_eq!(seen.lights[0], Light::Green(OBAMA, 1));
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use limen_face::{Frame, only_face};
+use qrcode::{Color, EcLevel, QrCode};
 use tempfile::TempDir;
 
 use super::bmp::bmp;
@@ -18,6 +19,27 @@ pub(crate) fn bundled(name: &str) -> Frame {
 /// A picture of an empty room.
 pub(crate) fn nobody() -> Frame {
     Frame::from_rgb8(64, 64, vec![90; 64 * 64 * 3]).unwrap()
+}
+
+/// A printed badge that is held into the camera, before a grey wall.
+pub(crate) fn badge(text: &str) -> Frame {
+    const MODULE_PX: usize = 5;
+    let code = QrCode::with_error_correction_level(text, EcLevel::M).unwrap();
+    let side = (code.width() + 8) * MODULE_PX;
+    let modules = code.to_colors();
+    let shade = |x: usize, y: usize| {
+        let at = |t: usize| (t / MODULE_PX).checked_sub(4).filter(|t| *t < code.width());
+        match (at(x), at(y)) {
+            (Some(x), Some(y)) if modules[y * code.width() + x] == Color::Dark => 20,
+            _ => 240,
+        }
+    };
+    let rgb = (0..side)
+        .flat_map(|y| (0..side).flat_map(move |x| [shade(x, y); 3]))
+        .collect();
+    let side = u32::try_from(side).unwrap();
+    let paper = Frame::from_rgb8(side, side, rgb).unwrap();
+    before_a_wall(&[(&paper, 150, 60)])
 }
 
 /// A bundled picture cut and scaled so that its face lies where every other portrait's does: in
