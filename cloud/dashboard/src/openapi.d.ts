@@ -219,7 +219,7 @@ export interface components {
             face_login?: boolean | null;
             /** Format: double */
             hourly_rate: number;
-            image: string[];
+            image?: string[] | null;
             password: string;
             username: string;
         };

@@ -242,6 +242,16 @@ impl Fields<'_> {
         }
     }
 
+    /// The files of a field, or none. A browser sends an empty one where nobody chose any.
+    pub fn optional_files(&mut self, name: &str) -> Vec<Bytes> {
+        let is_chosen = |(key, bytes): &&(String, Bytes)| key == name && !bytes.is_empty();
+        let has_text = self.form.texts.iter().any(|(key, _)| key == name);
+        if has_text || self.form.files.iter().any(|file| is_chosen(&file)) {
+            return self.files(name);
+        }
+        Vec::new()
+    }
+
     /// The files of a field: one or more; empty after a problem.
     pub fn files(&mut self, name: &str) -> Vec<Bytes> {
         let files: Vec<Bytes> = self

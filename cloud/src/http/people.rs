@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use rust_decimal::Decimal;
@@ -18,8 +19,8 @@ use super::form::{self, Form, PICTURES_FORM_BYTES};
 use super::register::{check_password, taken};
 use crate::App;
 use crate::accounts::founding::{self, Applicant};
-use crate::enrolment::{self, MOST_PICTURES};
-use crate::store::{Adding, Kind};
+use crate::enrolment::{self, Enrolment, MOST_PICTURES};
+use crate::store::{Account, Adding, Kind};
 
 /// These routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -39,9 +40,9 @@ struct EnrolmentForm {
     password: String,
     /// Currency units an hour, six decimal places at most.
     hourly_rate: f64,
-    /// One to ten pictures with one face each, best of different days.
+    /// Up to ten pictures with one face each, best of different days. None: the person comes in without a face.
     #[schema(max_items = 10)]
-    image: Vec<String>,
+    image: Option<Vec<String>>,
     /// Attests that the person agrees to log in with the face.
     face_login: Option<bool>,
 }
@@ -73,7 +74,7 @@ struct Invited {
     expires: String,
 }
 
-/// Enrol a person of one's own organisation from one or several pictures.
+/// Enrol a person of one's own organisation, from pictures or without any.
 #[utoipa::path(
     post, path = "/api/v1/employees", tag = "people", security(("bearer" = []), ("cookie" = [])),
     request_body(content = EnrolmentForm, content_type = "multipart/form-data"),
@@ -97,7 +98,7 @@ async fn enrol(
             f.email("email"),
             f.text("password"),
             f.hourly_rate("hourly_rate"),
-            f.files("image"),
+            f.optional_files("image"),
             f.flag("face_login"),
         )
     })?;
@@ -112,22 +113,16 @@ async fn enrol(
     if app.store.account_by_email(email.clone()).await?.is_some() {
         return Err(ApiError::bad_request("Employee already exists"));
     }
-    let face = enrolment::template_from_uploads(&app, images)
-        .await
-        .map_err(error::in_registration)?;
-    // Two people with one face could never be told apart at a door.
-    let colleagues = app
-        .store
-        .templates(employer.tenant, app.faces.model().to_owned())
-        .await?;
-    if enrolment::is_among(&app, &colleagues, face.probe.clone()).await? {
-        return Err(ApiError::bad_request("Face already registered"));
-    }
+    // Whoever gives none comes in by a PIN or a badge.
+    let face = match images.is_empty() {
+        true => None,
+        false => Some(new_face(&app, &employer, images).await?),
+    };
     let applicant = Applicant {
         username,
         email,
         password,
-        face: Some(face),
+        face,
         face_login,
     };
     let by = Adding::Employer(employer.tenant);
@@ -135,6 +130,22 @@ async fn enrol(
         .await
         .map_err(|error| taken(error, "Employee already exists"))?;
     Ok((StatusCode::CREATED, Json(Enrolled { id: id.0 })))
+}
+
+/// The template of somebody who is nobody's double among the employer's people: two with one face could never be
+/// told apart at a door.
+async fn new_face(app: &Arc<App>, employer: &Account, images: Vec<Bytes>) -> ApiResult<Enrolment> {
+    let face = enrolment::template_from_uploads(app, images)
+        .await
+        .map_err(error::in_registration)?;
+    let colleagues = app
+        .store
+        .templates(employer.tenant, app.faces.model().to_owned())
+        .await?;
+    if enrolment::is_among(app, &colleagues, face.probe.clone()).await? {
+        return Err(ApiError::bad_request("Face already registered"));
+    }
+    Ok(face)
 }
 
 /// Make a single-use invitation, good for seven days.

@@ -188,3 +188,29 @@ async fn a_readers_badge_is_one_persons() {
         .await
         .is(409, "there are as many badges as there may be");
 }
+
+#[tokio::test]
+async fn somebody_without_a_photograph_is_added_too() {
+    let house = House::new().await;
+    let form = || {
+        reqwest::multipart::Form::new()
+            .text("username", "Grace")
+            .text("email", "grace@example.org")
+            .text("password", crate::server::PASSWORD)
+            .text("hourly_rate", "18")
+    };
+    // As a browser sends it where nobody chose a file.
+    let none = reqwest::multipart::Part::bytes(Vec::new()).file_name("");
+    let add = |form| {
+        house
+            .server
+            .upload("/api/v1/employees", Some(&house.token), form)
+    };
+    let answer = add(form().part("image", none)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    add(form()).await.is(400, "Employee already exists");
+    let fields = add(form().text("image", "x")).await.fields();
+    assert_eq!(fields, [("image".to_owned(), "value_error".to_owned())]);
+    let grace = answer.body["id"].as_str().unwrap();
+    assert_eq!(house.pin(grace).await["number"], 10);
+}
