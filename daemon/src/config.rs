@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+mod schedule;
 mod ways;
 
+pub use schedule::Scheduled;
 pub use ways::Ways;
 
 /// The commented defaults, as `limen-daemon default-config` prints them.
@@ -193,6 +195,8 @@ pub struct Gate {
     pub fpir: f64,
     /// What is done against pictures that are held into the camera.
     pub pad: Pad,
+    /// Which way somebody goes who presses no key, by the time of day; otherwise the other way than before.
+    pub schedule: Vec<Scheduled>,
 }
 
 /// When faces are looked at.
@@ -369,6 +373,7 @@ impl Default for Gate {
             reverse_s: 300.0,
             fpir: 1e-3,
             pad: Pad::default(),
+            schedule: Vec::new(),
         }
     }
 }

@@ -11,13 +11,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::civil::Time;
 use limen_face::quality::Flaw;
 use limen_wire::PublicKey;
 use limen_wire::badge::{self, NotABadge};
 use limen_wire::event::{Change, Direction, Grade, Method, Punch, Rejection};
 use uuid::Uuid;
 
-use crate::config::Ways;
+use crate::config::{Scheduled, Ways};
 use crate::feedback::{Accepted, Feedback, Red};
 use crate::gate::{Durable, Gate, Lately, Punches, Refused, Rules, Verdict};
 use crate::heart::{Heart, Stage};
@@ -102,6 +103,8 @@ pub struct Parts {
     pub heart: Heart,
     /// The monotonic time since the camera's thread began, on which frames' times are too.
     pub clock: Box<dyn Fn() -> Duration + Send + Sync>,
+    /// The site's time of day, where the clock is believed and the zone is known.
+    pub time_of_day: Box<dyn Fn() -> Option<Time> + Send + Sync>,
 }
 
 /// A door, shared by all ways in.
@@ -182,6 +185,8 @@ impl Door {
                 _ => feedback.again(person),
             };
         }
+        // A key is stronger than the schedule, which only says which way a punch goes that is one anyway.
+        let stated = stated.or_else(|| self.scheduled(&rules));
         let toward = stated.unwrap_or(match before {
             Some(Direction::In) => Direction::Out,
             _ => Direction::In,
@@ -208,6 +213,13 @@ impl Door {
             }
             Err(refused) => feedback.red(Red::NotRecorded(&refused)),
         }
+    }
+
+    fn scheduled(&self, rules: &Rules) -> Option<Direction> {
+        if rules.schedule.is_empty() {
+            return None;
+        }
+        Scheduled::way(&rules.schedule, (self.parts.time_of_day)()?)
     }
 
     /// Somebody typed their number and PIN, in one. Comes back once it was checked, which takes a

@@ -280,6 +280,10 @@ impl Terminal {
             rules,
             heart: vitals.heart().clone(),
             clock: Box::new(move || began.elapsed()),
+            time_of_day: {
+                let recorder = Arc::clone(&recorder);
+                Box::new(move || recorder.time_of_day())
+            },
         }));
         let stop = Stop::new();
         let frames = Latest::new();

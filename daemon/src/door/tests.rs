@@ -149,6 +149,7 @@ fn open(kept: &Arc<Kept>) -> Door {
         rules: Arc::new(Slot::new(Rules::of(&config::Gate::default(), None))),
         heart: Heart::default(),
         clock: Box::new(move || at(clock.seconds.load(Ordering::Relaxed))),
+        time_of_day: Box::new(|| Some(jiff::civil::time(7, 0, 0, 0))),
     })
 }
 
@@ -507,4 +508,38 @@ fn a_foreign_code_on_a_shirt_is_nothing() {
     assert_eq!(kept.said(), [""; 0]);
     door.code(&badge::sign(&SecretKey::from_seed([6; 32]), BADGE), at(0));
     assert_eq!(kept.said(), ["red Qr", "rejected Qr"]);
+}
+
+/// It is seven in the morning, when whoever presses no key comes in.
+#[rstest]
+#[case::came_this_morning_says_the_clock(None, None, Direction::In, "green In")]
+#[case::in_since_yesterday_evening(Some(Direction::In), None, Direction::In, "green In")]
+#[case::a_key_is_stronger(Some(Direction::In), Some(Direction::Out), Direction::Out, "green Out")]
+fn a_schedule_states_the_way_unless_a_key_does(
+    #[case] before: Option<Direction>,
+    #[case] key: Option<Direction>,
+    #[case] recorded: Direction,
+    #[case] green: &str,
+) {
+    let (door, kept) = door();
+    let gate = config::Gate {
+        schedule: vec![Scheduled {
+            from: jiff::civil::time(5, 0, 0, 0),
+            to: jiff::civil::time(10, 0, 0, 0),
+            direction: Direction::In,
+        }],
+        ..config::Gate::default()
+    };
+    door.parts.rules.set(Rules::of(&gate, None));
+    *kept.lately.lock().unwrap() = before.map(|way| Lately {
+        ago: at(9 * 3600),
+        way,
+    });
+    if let Some(key) = key {
+        door.state(key);
+    }
+    assert_eq!(comes(&door, &kept, Method::Face, 0), ["kept", green]);
+    assert_eq!(kept.punches.lock().unwrap()[0].direction, recorded);
+    // It makes no punch of what is none.
+    assert_eq!(comes(&door, &kept, Method::Face, 100), ["reverses"]);
 }

@@ -40,6 +40,8 @@ pub struct Rules {
     pub fpir: f64,
     /// What is done against pictures that are held into the camera.
     pub pad: Pad,
+    /// Which way somebody goes who presses no key, by the time of day.
+    pub schedule: Vec<config::Scheduled>,
 }
 
 impl Rules {
@@ -64,6 +66,7 @@ impl Rules {
             away: Duration::from_secs_f64(gate.away_s),
             repunch: repunch.unwrap_or(Duration::from_secs_f64(gate.repunch_s)),
             reverse: Duration::from_secs_f64(gate.reverse_s),
+            schedule: gate.schedule.clone(),
             fpir: settings.map_or(gate.fpir, |settings| settings.fpir),
             pad: match gate.pad {
                 config::Pad::Site => settings.map_or(Pad::Passive, |settings| settings.pad),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::Time;
 use limen_wire::event::{self, Amend, Clock as Worth, Direction, Punch, Rejection, What};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -91,6 +92,16 @@ impl Recorder {
 }
 
 impl Recorder {
+    /// The site's time of day, where the clock is believed and the site's zone came.
+    pub(super) fn time_of_day(&self) -> Option<Time> {
+        let now = self.clock.read().ok()?;
+        if now.clock == Worth::Unsynced {
+            return None;
+        }
+        let zone = self.roster.settings().ok()??.zone;
+        Some(now.at.in_tz(&zone).ok()?.time())
+    }
+
     pub(super) fn say_face_off(&self, is_off: bool) {
         if is_off {
             let words = "faces are off after fifty failures in a row, PIN and badge work: look who was there, then `limen-daemon faces-on`";

@@ -184,6 +184,7 @@ impl Door {
             rules: Arc::new(Slot::new(rules)),
             heart: heart.clone(),
             clock: Box::new(move || began.elapsed()),
+            time_of_day: Box::new(|| None),
         });
         let eyes = Eyes {
             models: models(),
