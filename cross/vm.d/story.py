@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import pathlib
 import shlex
 import shutil
@@ -87,6 +88,38 @@ class Story(Door):
             wanted = len(self.house.people)
             self.until("the roster", lambda: self.house.status().get("people") == wanted)
             saw(f"{wanted} people, by mutual TLS to {HOST}")
+
+    def asks_the_doctor(self) -> None:
+        with self.told.step("The technician asks the doctor, beside the working service") as saw:
+            line = documented(TECHNICIAN, "systemd-run", " claim ")
+            before, _, _ = line.partition(" claim ")
+            pid = self.pid()
+            said = self.guest.run(f"{before} doctor --json --config /etc/limen/terminal.toml || true", 3 * PATIENCE)
+            checks = {check["part"]: check for check in json.loads(said)["checks"]}
+            for part, words in {
+                "data folder": "a terminal works with it",
+                "camera": "the running terminal has v4l2:/dev/video0",
+                "encryption": "mutual TLS 1.3",
+                "answer": "not asked",
+                "roster": f"{len(self.house.people)} people",
+                "service": "active",
+            }.items():
+                if checks[part]["severity"] != "ok" or words not in checks[part]["seen"]:
+                    raise Failed(f"the doctor should say that {part} is well: {checks[part]}")
+            if self.pid() != pid:
+                raise Failed("the service did not live through it")
+            faults = [check["fault"] for check in checks.values() if "fault" in check]
+            saw(f"{len(checks)} parts, the service undisturbed; faults: {', '.join(faults) or 'none'}")
+
+    def lists_cameras(self) -> None:
+        with self.told.step("The technician looks at the camera") as saw:
+            self.guest.camera("barack", "YUYV")
+            # Without a configuration: the first camera that gives pictures, and nothing of faces.
+            said = self.guest.run("cd / && limen-daemon camera || [ $? = 1 ]", PATIENCE)
+            for words in ("/dev/video0  Limen test camera", "YUYV", 'camera.source = "auto": pictures of 640 × 480'):
+                if words not in said:
+                    raise Failed(f"limen-daemon camera does not say {words!r}: {said}")
+            saw(next(row for row in said.splitlines() if row.startswith("camera.source")))
 
     def sees_barack(self) -> None:
         with self.told.step("Barack's face at /dev/video0 in YUYV") as saw:
@@ -272,10 +305,12 @@ class Story(Door):
         self.line_is_cut()
         self.is_killed()
         self.hangs()
+        self.asks_the_doctor()
         for _ in range(cuts):
             self.dies_in_mid_write()
             self.boots_again()
         hours = self.pays()
+        self.lists_cameras()
         self.demo_runs()
         self.powers_off()
         self.is_judged(folder, hours)

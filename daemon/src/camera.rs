@@ -10,7 +10,9 @@ mod child;
 mod clip;
 mod folder;
 mod judge;
+pub mod report;
 mod rpicam;
+mod sight;
 mod v4l2;
 mod watch;
 
@@ -27,6 +29,7 @@ use crate::heart::{Heart, Stage};
 use crate::mailbox::Latest;
 use crate::stop::Stop;
 
+pub use sight::{Problem, Sight, SightError, sight};
 pub use v4l2::{Found, Offered, found};
 
 /// Longer without a frame, and the camera is taken for frozen.
@@ -261,6 +264,9 @@ fn auto(camera: &config::Camera) -> Result<Box<dyn FrameSource>, CameraError> {
     let began = Instant::now();
     let cameras = found().into_iter();
     let mut candidates: Vec<_> = cameras.map(|camera| Source::V4l2(camera.device)).collect();
+    if candidates.is_empty() {
+        tried.push("there is no V4L2 camera".to_owned());
+    }
     candidates.push(Source::Rpicam(0));
     for source in candidates {
         if began.elapsed() > LONGEST_SEARCH {

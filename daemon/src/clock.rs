@@ -97,12 +97,11 @@ impl Clock {
     /// When `/proc` does not tell the boot.
     pub fn new(trust: Trust, synced_boot: Option<Uuid>) -> Result<Self, ClockError> {
         let boot = boot()?;
-        let keeps_time_off = Path::new("/dev/rtc0").exists() || Path::new("/dev/rtc").exists();
         Ok(Self {
             trust,
             boot,
             belief: Mutex::new(Belief {
-                holds: synced_boot == Some(boot) || keeps_time_off,
+                holds: synced_boot == Some(boot) || has_battery(),
                 last: None,
             }),
         })
@@ -130,9 +129,19 @@ impl Clock {
     }
 }
 
+/// Whether this machine has a clock that goes on while it is off.
+pub fn has_battery() -> bool {
+    Path::new("/dev/rtc0").exists() || Path::new("/dev/rtc").exists()
+}
+
+/// Whether no clock that was ever set shows that time.
+pub fn is_plainly_wrong(at: Timestamp) -> bool {
+    !(FLOOR_S..CEILING_S).contains(&at.as_second())
+}
+
 /// How far a clock is believed that shows `at`.
 fn judge(trust: Trust, kernel_says_synced: bool, holds: bool, at: Timestamp) -> Worth {
-    if !(FLOOR_S..CEILING_S).contains(&at.as_second()) {
+    if is_plainly_wrong(at) {
         Worth::Unsynced
     } else if kernel_says_synced || trust == Trust::System {
         Worth::Synced

@@ -162,6 +162,11 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
+    /// Whether only one program can have it at a time.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self, Self::Auto | Self::V4l2(_) | Self::Rpicam(_))
+    }
+
     /// The device, folder or file, where the source is one.
     pub fn path(&self) -> Option<&Path> {
         match self {

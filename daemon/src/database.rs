@@ -80,6 +80,25 @@ pub fn connect(data: &Path, sync: Sync) -> Result<Connection, DatabaseError> {
     open(&path, sync).map_err(|source| DatabaseError::Open { path, source })
 }
 
+/// Opens the database in `data` to look into it: nothing is written, and a terminal may work with it meanwhile.
+///
+/// # Errors
+/// When the file can't be opened.
+pub fn look_into(data: &Path) -> Result<Connection, DatabaseError> {
+    let path = data.join(FILE);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(&path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        Ok(connection)
+    };
+    open().map_err(|source| DatabaseError::Open {
+        path: path.clone(),
+        source,
+    })
+}
+
 fn open(path: &Path, sync: Sync) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(
         path,

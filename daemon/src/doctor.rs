@@ -1,5 +1,8 @@
-//! The self-test: what a technician asks before the screws are tightened, and a monitor every
-//! night. It changes nothing and may run beside the terminal.
+//! What a technician asks.
+//!
+//! [`examine`] is the self-test: whether program, models and machine go together. It is the same on every machine, so
+//! that two kinds of machine can be compared by it. [`round`] is the doctor's round: everything around the program
+//! that can be mended, each fault with what to do. Both change nothing and may be asked beside a working terminal.
 
 use std::fmt;
 use std::path::Path;
@@ -17,6 +20,16 @@ use crate::health::free_mib;
 use crate::keys::Identity;
 use crate::outbox::FIRMWARE;
 use crate::{camera, outbox::Outbox};
+
+pub mod fault;
+mod line;
+mod machine;
+mod round;
+mod site;
+
+pub use fault::{Fault, Severity};
+pub use round::{Check, Machine, Report, round};
+pub(crate) use site::is_running;
 
 /// The hash of the `pictures/obama.jpg` that comes with the models.
 const SAMPLE: &str = "CTDjqoyuWSAynAyMvGoqtw9HsOZ7Qyh1vqqVy_fnQfY";

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use limen_daemon::config::{self, Config};
 use limen_daemon::run::{RunError, Until};
-use limen_daemon::{claim, doctor, log, run};
+use limen_daemon::{camera, claim, doctor, log, run};
 use zeroize::Zeroizing;
 
 /// It could not go on.
@@ -61,6 +61,24 @@ enum Command {
     },
     /// Print the commented default configuration.
     DefaultConfig,
+    /// List the cameras, and say what is wrong with light or focus; exit 1 for a problem, 2 for no pictures.
+    Camera {
+        /// The configuration file; without it the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at everything that a technician can mend, in order; exit 0 fine, 1 warnings, 2 faults.
+    Doctor {
+        /// The configuration file; without it the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check models, recognition, database, clock, keys and camera; exit 1 when one fails.
     SelfTest {
         /// The configuration file; without it the defaults.
@@ -131,12 +149,30 @@ fn act(command: Command) -> anyhow::Result<ExitCode> {
             true => println!("faces are looked at again"),
             false => println!("faces were not off"),
         },
+        Command::Camera { config, json } => {
+            let report = camera::report::report(&load_or_default(config.as_deref())?);
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&report)?),
+                false => print!("{report}"),
+            }
+            if report.failed.is_some() {
+                return Ok(ExitCode::from(2));
+            }
+            if !report.problems.is_empty() {
+                return Ok(ExitCode::from(1));
+            }
+        }
+        Command::Doctor { config, json } => {
+            let machine = doctor::Machine::at("/".as_ref());
+            let report = doctor::round(config.as_deref(), &machine);
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&report)?),
+                false => print!("{report}"),
+            }
+            return Ok(ExitCode::from(report.status()));
+        }
         Command::SelfTest { config, json } => {
-            let config = match config {
-                Some(path) => load(&path)?,
-                None => Config::default(),
-            };
-            let report = doctor::examine(&config);
+            let report = doctor::examine(&load_or_default(config.as_deref())?);
             match json {
                 true => println!("{}", serde_json::to_string_pretty(&report)?),
                 false => print!("{report}"),
@@ -156,6 +192,10 @@ fn typed() -> anyhow::Result<Zeroizing<String>> {
         .read_to_string(&mut words)
         .context("cannot read the words from standard input")?;
     Ok(words)
+}
+
+fn load_or_default(path: Option<&Path>) -> anyhow::Result<Config> {
+    path.map_or_else(|| Ok(Config::default()), load)
 }
 
 /// Reads the configuration, and begins to log as it says.

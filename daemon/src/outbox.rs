@@ -24,10 +24,13 @@ use crate::heart::{AtWork, Heart, Stage};
 use crate::keys::Identity;
 use crate::uplink::Stretch;
 
+mod backlog;
 mod damage;
 mod repeat;
 mod room;
 mod rows;
+
+pub use backlog::{Backlog, backlog};
 
 /// The program's version, as it stands in events and statuses.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
@@ -384,7 +387,7 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub fn synced_boot(data: &Path) -> Result<Option<Uuid>, OutboxError> {
-        rows::synced_boot(&database::connect(data, Sync::Lazy)?)
+        rows::synced_boot(&database::look_into(data)?)
     }
 
     /// Remembers that the clock was seen synchronised in this boot.

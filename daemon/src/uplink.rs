@@ -28,7 +28,7 @@ mod letters;
 mod line;
 pub mod state;
 
-pub use line::{Lines, TlsError, provider};
+pub use line::{Lines, TlsError, certificates, mutual_tls, provider};
 pub use state::Stretch;
 
 use letters::Letter;

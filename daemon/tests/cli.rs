@@ -254,3 +254,69 @@ fn a_self_test_without_the_sample_pictures_says_that_they_were_removed() {
         "{printed}"
     );
 }
+
+/// A folder of pictures as the camera, and what `camera` says of it.
+fn look(pictures: &Path) -> (Option<i32>, serde_json::Value, String) {
+    let models = models();
+    let terminal = Terminal::new(&format!(
+        "models = {models:?}\n[camera]\nsource = \"folder:{}\"\n",
+        pictures.display()
+    ));
+    let output = daemon(&["camera", "--json", "--config", &terminal.config()]);
+    let text = daemon(&["camera", "--config", &terminal.config()]);
+    assert_eq!(text.status.code(), output.status.code());
+    (
+        output.status.code(),
+        serde_json::from_slice(&output.stdout).unwrap(),
+        String::from_utf8(text.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn a_camera_that_shows_a_person_well_has_no_problem() {
+    let pictures = tempfile::tempdir().unwrap();
+    let one = "obama.jpg";
+    fs::copy(
+        models().join("pictures").join(one),
+        pictures.path().join(one),
+    )
+    .unwrap();
+    let (status, report, text) = look(pictures.path());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(report["face_px"].as_u64().unwrap() > 100, "{report}");
+    assert!(text.contains("Light and focus are good."), "{text}");
+}
+
+#[test]
+fn a_camera_in_the_dark_is_said_to_be_and_what_to_do() {
+    let pictures = tempfile::tempdir().unwrap();
+    fs::write(
+        pictures.path().join("dark.jpg"),
+        include_bytes!("ribbon/black.jpg"),
+    )
+    .unwrap();
+    let (status, report, text) = look(pictures.path());
+    assert_eq!(status, Some(1), "{text}");
+    assert_eq!(report["problems"].as_array().unwrap().len(), 1);
+    assert!(
+        text.contains("PROBLEM the camera shows nothing but darkness"),
+        "{text}"
+    );
+    assert!(text.contains("off the lens"), "{text}");
+}
+
+#[test]
+fn a_camera_that_gives_nothing_says_why() {
+    let (status, report, text) = look(Path::new("/no/such/folder"));
+    assert_eq!(status, Some(2), "{text}");
+    assert!(
+        report["failed"]
+            .as_str()
+            .unwrap()
+            .contains("/no/such/folder")
+    );
+    assert!(
+        text.contains("cannot read the folder of pictures"),
+        "{text}"
+    );
+}

@@ -28,6 +28,11 @@ const SAMPLES: u32 = 64;
 const BLACK: u8 = 24;
 /// One sample in so many may be brighter: a lamp of an appliance, a broken pixel.
 const BRIGHT_ONES: usize = 100;
+/// Mean grey level below which there is too little light.
+const DARK: f32 = 35.0;
+/// What is so bright shows nothing, and so large a share of it is too much.
+const WHITE: u8 = 245;
+const MOST_WHITE: f32 = 0.4;
 /// A wall has more noise than that between its brightest and its darkest sample.
 const ONE_COLOUR: u8 = 2;
 
@@ -116,10 +121,10 @@ impl Judge {
 }
 
 /// Grey levels on a grid over the picture.
-struct Samples(Vec<u8>);
+pub(super) struct Samples(Vec<u8>);
 
 impl Samples {
-    fn of(frame: &Frame) -> Self {
+    pub(super) fn of(frame: &Frame) -> Self {
         let (width, height) = (frame.width(), frame.height());
         let along = |side: u32| {
             let count = side.min(SAMPLES);
@@ -143,13 +148,25 @@ impl Samples {
         self.0.iter().map(|&v| f32::from(v)).sum::<f32>() / self.0.len() as f32
     }
 
-    fn useless(&self) -> Option<Useless> {
+    /// By itself: that it is the same as another is not seen here.
+    pub(super) fn useless(&self) -> Option<Useless> {
         let bright = self.0.iter().filter(|&&v| v >= BLACK).count();
         if bright * BRIGHT_ONES <= self.0.len() {
             return Some(Useless::Black);
         }
         let (least, most) = (self.0.iter().min()?, self.0.iter().max()?);
         (most - least <= ONE_COLOUR).then_some(Useless::OneColour)
+    }
+
+    /// Less light than anybody can be told by.
+    pub(super) fn is_dark(&self) -> bool {
+        self.mean() < DARK
+    }
+
+    /// A large part of the picture is white.
+    pub(super) fn is_bright(&self) -> bool {
+        let white = self.0.iter().filter(|&&v| v >= WHITE).count();
+        white as f32 > MOST_WHITE * self.0.len() as f32
     }
 }
 

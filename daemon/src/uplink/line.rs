@@ -248,7 +248,10 @@ fn chain_of(error: &dyn std::error::Error) -> String {
 
 /// TLS 1.3 only, the endpoint's certificate from the claim's authority, and the terminal's own
 /// for its signing key. The provider is named here: no process-wide default is ever installed.
-fn mutual_tls(identity: &Identity) -> Result<ClientConfig, TlsError> {
+///
+/// # Errors
+/// When the certificates of the claim can't be used.
+pub fn mutual_tls(identity: &Identity) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("authority", &identity.site.authority)? {
         roots.add(certificate)?;
@@ -270,7 +273,14 @@ pub fn provider() -> rustls::crypto::CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
-fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The certificates of a PEM text, at least one; `what` names it in errors.
+///
+/// # Errors
+/// When it has none, or is no PEM.
+pub fn certificates(
+    what: &'static str,
+    pem: &str,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|error| TlsError::Pem(what, error))?;
