@@ -1,7 +1,7 @@
 //! How the terminal's parts are, as its statuses say it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use limen_wire::Health;
@@ -12,6 +12,8 @@ use crate::clock::Reading;
 use crate::heart::Heart;
 use crate::outbox::FIRMWARE;
 
+mod metrics;
+
 /// What the parts of the program say about themselves. Each change wakes the uplink, which
 /// sends a status.
 pub struct Vitals {
@@ -20,6 +22,8 @@ pub struct Vitals {
     changed: watch::Sender<u64>,
     heart: Heart,
     is_linked: AtomicBool,
+    /// As they were said last: how many are known by their face, how many events wait.
+    counted: [AtomicU64; 2],
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +31,8 @@ struct Said {
     camera: Option<Camera>,
     model: String,
     faults: Vec<(&'static str, String)>,
+    /// How often the camera was lost since the start.
+    losses: u64,
 }
 
 impl Vitals {
@@ -38,6 +44,7 @@ impl Vitals {
             changed: watch::Sender::new(0),
             heart: Heart::default(),
             is_linked: AtomicBool::new(false),
+            counted: [const { AtomicU64::new(0) }; 2],
         }
     }
 
@@ -64,7 +71,12 @@ impl Vitals {
 
     /// What the camera gives.
     pub fn camera(&self, state: Camera) {
-        self.change(|said| said.camera = Some(state));
+        self.change(|said| {
+            if said.camera == Some(Camera::Ok) && !matches!(state, Camera::Ok | Camera::Off) {
+                said.losses += 1;
+            }
+            said.camera = Some(state);
+        });
     }
 
     /// What [`Vitals::camera`] said last.
@@ -110,6 +122,7 @@ impl Vitals {
 
     /// The state of everything now.
     pub fn report(&self, now: &Reading, people: u64, waiting: u64) -> Health {
+        self.count(people, waiting);
         let said = self.said().clone();
         Health {
             firmware: FIRMWARE.to_owned(),
@@ -128,6 +141,7 @@ impl Vitals {
     /// How everything is, in one line for whoever stands at the terminal. `people`: how many are
     /// known by their face.
     pub fn line(&self, people: usize, waiting: u64) -> String {
+        self.count(people as u64, waiting);
         let said = self.said().clone();
         let camera = match said.camera {
             None => "not opened",
@@ -150,6 +164,11 @@ impl Vitals {
             text.push_str(&words);
         }
         text
+    }
+
+    fn count(&self, people: u64, waiting: u64) {
+        self.counted[0].store(people, Ordering::Relaxed);
+        self.counted[1].store(waiting, Ordering::Relaxed);
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {

@@ -197,6 +197,7 @@ async fn run(
         door: Arc::clone(&door),
         touch,
         preview: config.preview,
+        vitals: Arc::clone(&vitals),
     };
     tokio::spawn(serve(address, app, Arc::clone(&vitals)));
     let mut desk = Desk {

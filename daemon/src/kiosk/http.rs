@@ -21,6 +21,7 @@ use tokio_stream::{Stream, StreamExt};
 use super::sight::{self, Sight};
 use super::{Happened, Screen, Shown, guard};
 use crate::door::{Door, NotAmended};
+use crate::health::Vitals;
 use crate::vision::Touch;
 
 /// Most bytes of a button's message.
@@ -45,6 +46,7 @@ pub(super) struct App {
     pub(super) door: Arc<Door>,
     pub(super) touch: Touch,
     pub(super) preview: bool,
+    pub(super) vitals: Arc<Vitals>,
 }
 
 /// Everything that is answered at the address `here`.
@@ -57,6 +59,7 @@ pub(super) fn router(app: App, here: SocketAddr) -> Router {
         )
         .route("/shown", get(shown))
         .route("/frame", get(frame))
+        .route("/metrics", get(metrics))
         .route("/touch", post(touched))
         .route("/direction", post(direction))
         .route("/amend", post(amend))
@@ -101,6 +104,12 @@ fn file(path: &str) -> Response {
         _ => "application/octet-stream",
     };
     ([(header::CONTENT_TYPE, kind)], file.data.into_owned()).into_response()
+}
+
+/// For a Prometheus on this machine.
+async fn metrics(State(app): State<App>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.vitals.metrics()).into_response()
 }
 
 /// What is shown, now and whenever it changes.
