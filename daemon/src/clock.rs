@@ -107,6 +107,17 @@ impl Clock {
         })
     }
 
+    /// The same clock, compared with what it showed when an earlier run of this program last wrote something: whether
+    /// it was set meanwhile.
+    #[must_use]
+    pub fn after(self, last: Option<&Reading>) -> Self {
+        let of_this_boot = last.filter(|last| last.boot == self.boot);
+        let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
+        belief.last = of_this_boot.map(|last| (last.at, last.uptime_ms));
+        drop(belief);
+        self
+    }
+
     /// Which boot of the machine this is.
     pub fn boot(&self) -> Uuid {
         self.boot
@@ -266,6 +277,31 @@ mod tests {
             shows(false, "2026-11-24T09:00:40Z", 3_640_000),
             Worth::Holdover
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_while_the_terminal_was_off_is_not_believed() {
+        let now = Clock::new(Trust::Check, None).unwrap();
+        let boot = now.boot();
+        let shown = now.read().unwrap();
+        let holds = |last: Reading| {
+            let clock = Clock::new(Trust::Check, Some(boot)).unwrap();
+            let clock = clock.after(Some(&last));
+            clock.read().unwrap();
+            clock.belief.lock().unwrap().holds || kernel_says_synced()
+        };
+        assert!(holds(shown));
+        let an_hour = SignedDuration::from_hours(1);
+        let before = Reading {
+            at: shown.at - an_hour,
+            ..shown
+        };
+        assert_eq!(holds(before), kernel_says_synced());
+        let of_another_boot = Reading {
+            boot: Uuid::nil(),
+            ..before
+        };
+        assert!(holds(of_another_boot));
     }
 
     #[test]

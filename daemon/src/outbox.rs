@@ -30,7 +30,7 @@ mod repeat;
 mod room;
 mod rows;
 
-pub use backlog::{Backlog, backlog};
+pub use backlog::{Backlog, backlog, last};
 
 /// The program's version, as it stands in events and statuses.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");

@@ -217,7 +217,9 @@ impl Terminal {
         let models = Arc::new(Models::load(&config.models).map_err(unusable)?);
         let calibration = Calibration::load(&config.models).map_err(unusable)?;
         database::migrate(data)?;
-        let clock = Arc::new(Clock::new(config.clock.trust, Outbox::synced_boot(data)?)?);
+        let last = outbox::last(data, &identity)?;
+        let clock = Clock::new(config.clock.trust, Outbox::synced_boot(data)?)?;
+        let clock = Arc::new(clock.after(last.as_ref()));
         let now = clock.read()?;
         let author = Author {
             identity: Arc::clone(&identity),
@@ -226,6 +228,10 @@ impl Terminal {
         let vitals = Arc::new(Vitals::new(data));
         let outbox = Outbox::open(data, author, outbox::hardware(), &now)?;
         let outbox = Arc::new(outbox.with_heart(vitals.heart().clone()));
+        if let Some((from, to)) = last.and_then(|last| clock::step(&last, &now)) {
+            tracing::warn!(%from, %to, "the clock was set while the terminal was off");
+            outbox.append(&now, &[What::Clock { from, to }])?;
+        }
         let vault = Vault::new(&identity.keys.roster);
         let roster = Arc::new(Roster::open(data, identity.site.site, vault)?);
         let gallery = roster::build(&roster, models.embedding_id(), calibration.clone())?;

@@ -10,11 +10,18 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use limen_daemon::keys::Keys;
+use jiff::SignedDuration;
+use limen_daemon::clock::{Clock, Reading};
+use limen_daemon::config::Trust;
+use limen_daemon::database;
+use limen_daemon::keys::{Identity, Keys};
+use limen_daemon::outbox::{self, Author, Outbox};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 #[path = "claimed/identity.rs"]
 mod identity;
@@ -203,6 +210,55 @@ fn a_camera_that_hangs_is_named_and_the_watchdog_is_not_fed_any_more() {
         assert!(!is_alive(&said), "fed in spite of it");
     }
     assert!(service.child.try_wait().unwrap().is_none(), "it lives on");
+}
+
+#[test]
+fn a_prometheus_on_this_machine_is_told_how_the_terminal_is() {
+    use std::io::{Read, Write};
+    let service = Service::start("", &[], a_picture);
+    let line = service.logs("the screen is at http://");
+    let address = line.split("http://").nth(1).unwrap().trim();
+    service.until("STATUS=line ");
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    let question = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(question.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for wanted in [
+        "text/plain; version=0.0.4",
+        "\nlimen_camera_state{state=\"ok\"} 1\n",
+        "\nlimen_events_waiting 1\n",
+        "\nlimen_line_up 0\n",
+    ] {
+        assert!(answer.contains(wanted), "{wanted} is not in {answer}");
+    }
+}
+
+/// An earlier run of this boot wrote something, by a clock that showed two hours less.
+#[test]
+fn a_clock_that_was_set_while_the_terminal_was_off_is_noticed() {
+    let service = Service::start("", &[], |pictures| {
+        a_picture(pictures);
+        let data = pictures.parent().unwrap().join("data");
+        identity::claim(&data);
+        database::migrate(&data).unwrap();
+        let author = Author {
+            identity: Arc::new(Identity::load(&data).unwrap().unwrap()),
+            session: Uuid::from_u128(5),
+        };
+        let now = Clock::new(Trust::System, None).unwrap().read().unwrap();
+        let then = Reading {
+            at: now.at - SignedDuration::from_hours(2),
+            ..now
+        };
+        Outbox::open(&data, author, outbox::hardware(), &then).unwrap();
+    });
+    let line = service.logs("the clock was set while the terminal was off");
+    assert!(line.contains("from=") && line.contains("to="), "{line}");
+    // Two starts, and that.
+    let status = service.until("STATUS=line ").pop().unwrap();
+    assert!(status.contains("events waiting: 3"), "{status}");
 }
 
 /// Whoever asks the system for a name waits longer than this test does.

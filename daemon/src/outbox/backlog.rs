@@ -1,4 +1,4 @@
-//! What waits for the cloud, for whoever looks at a terminal from outside: nothing is written.
+//! What an outbox holds, for whoever looks before it is opened or from outside: nothing is written.
 
 use std::path::Path;
 
@@ -7,8 +7,10 @@ use limen_wire::event::Event;
 use limen_wire::jws::{self, Expected};
 use limen_wire::topic::{Topic, Up};
 use rusqlite::Connection;
+use uuid::Uuid;
 
-use super::{OutboxError, Stretch, rows};
+use super::{OutboxError, rows};
+use crate::clock::Reading;
 use crate::database;
 use crate::keys::Identity;
 
@@ -37,21 +39,41 @@ pub fn backlog(data: &Path, identity: &Identity) -> Result<Backlog, OutboxError>
             .saturating_sub(1)
             .saturating_sub(stretch.through);
         if waiting > 0 && found.waiting == 0 {
-            found.since = first(&connection, identity, &stretch)?;
+            let first = event(&connection, identity, stretch.outbox, stretch.through + 1)?;
+            found.since = first.map(|event| event.at);
         }
         found.waiting += waiting;
     }
     Ok(found)
 }
 
-/// When the first event was that waits.
-fn first(
+/// When, by the terminal's clock then, the last event was written; `None` where there is none that can be read.
+///
+/// # Errors
+/// When the database can't be read.
+pub fn last(data: &Path, identity: &Identity) -> Result<Option<Reading>, OutboxError> {
+    let connection = database::look_into(data)?;
+    let Some(current) = rows::current(&connection)? else {
+        return Ok(None);
+    };
+    let head = current.head;
+    let event = event(&connection, identity, head.outbox, head.seq)?;
+    Ok(event.map(|event| Reading {
+        at: event.at,
+        clock: event.clock,
+        boot: event.boot,
+        uptime_ms: event.uptime_ms,
+    }))
+}
+
+/// The event with this number, where its signature holds.
+fn event(
     connection: &Connection,
     identity: &Identity,
-    stretch: &Stretch,
-) -> Result<Option<Timestamp>, OutboxError> {
-    let seq = stretch.through + 1;
-    let found = rows::read(connection, stretch.outbox, seq, seq)?;
+    outbox: Uuid,
+    seq: u64,
+) -> Result<Option<Event>, OutboxError> {
+    let found = rows::read(connection, outbox, seq, seq)?;
     let site = &identity.site;
     let expected = Expected {
         topic: Topic::up(site.terminal, Up::Event),
@@ -62,6 +84,5 @@ fn first(
     Ok(found
         .into_iter()
         .find_map(|(_, compact)| compact)
-        .and_then(|compact| jws::verify(&compact, &key, &expected).ok()?.claims().ok())
-        .map(|event: Event| event.at))
+        .and_then(|compact| jws::verify(&compact, &key, &expected).ok()?.claims().ok()))
 }
