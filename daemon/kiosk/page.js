@@ -1,6 +1,7 @@
 // The terminal's screen: shows what the terminal says, and says what is pressed. It decides nothing.
 
 import { clear, follow } from "./mirror.js";
+import { pad } from "./pad.js";
 import { play } from "./sound.js";
 import { dateOf, filled, load, timeOf, words } from "./words.js";
 
@@ -109,6 +110,32 @@ async function amend(seq, change) {
   render();
 }
 
+/** Whether somebody types, and the view that was shown when what was typed went to the terminal. */
+let typing = false;
+let checking = -1;
+const keypad = pad($("typed"), {
+  make: button,
+  async entered(typed) {
+    checking = shown?.number ?? -1;
+    render();
+    await post("pin", { typed });
+    checking = -1;
+    render();
+  },
+  closed() {
+    typing = false;
+    // Whoever types is not told that their face is nobody's.
+    if (shown?.view.kind === "refused") dismissed = shown.number;
+    render();
+  },
+});
+
+function type() {
+  typing = true;
+  keypad.open(words(spoken()));
+  render();
+}
+
 function render() {
   if (!shown) return;
   const language = spoken();
@@ -117,13 +144,20 @@ function render() {
   document.documentElement.lang = language;
   document.documentElement.dir = say.dir;
   badges(say);
-  const answer = shown.number === dismissed ? undefined : ANSWERS[shown.view.kind]?.(shown.view, say);
-  const view = answer ? shown.view.kind : shown.view.kind === "guide" ? "guide" : "idle";
+  const kind = shown.view.kind;
+  const isPassedOver = shown.number === dismissed || (typing && kind === "refused");
+  const answer = isPassedOver ? undefined : ANSWERS[kind]?.(shown.view, say);
+  // Who is answered types no more.
+  if (answer && typing) keypad.close();
+  const idle = kind === "guide" ? "guide" : "idle";
+  const view = answer ? kind : checking === shown.number ? "wait" : typing ? "pin" : idle;
   document.body.dataset.view = view;
   document.body.dataset.tone = answer?.tone ?? "";
-  $("wait").hidden = true;
   $("answer").hidden = !answer;
-  $("idle").hidden = Boolean(answer);
+  $("wait").hidden = view !== "wait";
+  $("typed").hidden = view !== "pin";
+  $("idle").hidden = view !== idle;
+  $("moment").textContent = say.wait;
   if (answer) answers(answer, say);
   else idles(say);
 }
@@ -150,7 +184,7 @@ function answers({ tone, symbol, word, who, line, keys }, say) {
 function asked(say) {
   if (shown.view.kind === "guide") return [say.hints[shown.view.guide], null];
   if (shown.looks === "never") return [say.type, "pad"];
-  if (shown.is_camera_lost) return [say.blind, "blind"];
+  if (shown.is_camera_lost) return [say.type, "blind"];
   if (shown.looks === "touched" && !shown.is_looking) return [say.touch, "touch"];
   return [say.look, shown.is_looking ? null : "camera"];
 }
@@ -167,8 +201,11 @@ function idles(say) {
   $("outline").toggleAttribute("hidden", Boolean(symbol));
   $("picture").hidden = Boolean(symbol) || !shown.preview;
   if (symbol) clear();
-  $("notice").lastChild.textContent = say.notice;
-  $("notice").hidden = shown.looks === "never";
+  $("notice").lastChild.textContent = shown.looks === "never" ? say.notice_badges : say.notice;
+  if ($("ways").lang !== say.locale) {
+    $("ways").lang = say.locale;
+    $("ways").replaceChildren(button(say.pin, type, "pad"));
+  }
   languages();
 }
 
@@ -178,9 +215,7 @@ function languages() {
   const held = [...$("languages").children].map((one) => one.lang).join();
   if (held !== offered.join()) {
     const made = offered.map((language) => {
-      const one = button(words(language).name, () => choose(language));
-      one.lang = language;
-      return one;
+      return Object.assign(button(words(language).name, () => choose(language)), { lang: language });
     });
     $("languages").replaceChildren(...made);
   }
@@ -189,6 +224,7 @@ function languages() {
 
 function choose(language) {
   [chosen, chosenUntil] = [language, Date.now() + CHOSEN_MS];
+  if (typing) keypad.open(words(language));
   render();
 }
 
@@ -214,7 +250,7 @@ function waits() {
   shown = null;
   document.body.dataset.view = "wait";
   document.body.dataset.tone = "";
-  for (const id of ["idle", "answer"]) $(id).hidden = true;
+  for (const id of ["idle", "answer", "typed"]) $(id).hidden = true;
   $("wait").hidden = false;
   $("moment").textContent = words("en")?.wait ?? "…";
 }
@@ -238,6 +274,9 @@ function listen() {
 // Wherever the screen is touched, somebody wants to be looked at.
 addEventListener("pointerdown", () => {
   if (shown?.looks === "touched") void post("touch");
+});
+addEventListener("keydown", ({ key }) => {
+  if (typing) keypad.key(key);
 });
 addEventListener("contextmenu", (event) => event.preventDefault());
 setInterval(render, 1000);

@@ -24,5 +24,5 @@ export function timeOf(instant, { locale }, zone) {
 
 /** The day at the site. */
 export function dateOf(instant, { locale }, zone) {
-  return new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: "long", day: "numeric", month: "long" }).format(instant);
+  return new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: "short", day: "numeric", month: "long" }).format(instant);
 }

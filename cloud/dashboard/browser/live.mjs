@@ -11,11 +11,10 @@ import assert from "node:assert/strict";
 import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { Cloud, PATIENCE_MS, root } from "./cloud.mjs";
+import { accessible as noBarriers, launch, take, watched } from "./browser.mjs";
+import { Cloud, root } from "./cloud.mjs";
 import { types } from "./description.mjs";
 import { Terminal, program as daemon } from "./terminal.mjs";
 
@@ -24,43 +23,16 @@ const EMPLOYEE = { name: "Grace Example", email: "grace@example.com", password: 
 const SECOND = { name: "Edgar Sample", email: "edgar@example.com", password: "only one photograph here" };
 
 const photo = (name) => join(root, "models/pictures", name);
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What the browser complained of: errors in the console, exceptions, and whatever the policy stopped. */
-const complaints = [];
-
-async function watched(browser) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.type() !== "error" && message.type() !== "warning") return;
-    // The browser itself logs every answer that is no success; the page shows those in words.
-    const path = new URL(message.location().url || "about:blank").pathname;
-    const refused = message.text().includes("status of 401");
-    if (refused && ["/api/v1/live", "/api/v1/session"].includes(path)) return;
-    complaints.push(`console: ${message.text()} (${path})`);
-  });
-  await page.exposeFunction("stoppedByPolicy", (what) => complaints.push(`policy: ${what}`));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (e) =>
-      window.stoppedByPolicy(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`),
-    );
-  });
-  return page;
-}
-
-/** No barrier that axe-core knows of, light or dark. */
+/** No barrier, light or dark. */
 async function accessible(page, where) {
-  await page.evaluate(axe);
   for (const colorScheme of ["dark", "light"]) {
     await page.emulateMedia({ colorScheme });
-    const { violations } = await page.evaluate(() => window.axe.run(document));
-    const found = violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html).join("\n  ")}`);
-    assert.deepEqual(found, [], `${where}, ${colorScheme}`);
+    await noBarriers(page, `${where}, ${colorScheme}`);
   }
 }
+
+/** The browser itself logs every answer that is no success; the page shows those in words. */
+const isRefusal = (text, path) => text.includes("status of 401") && ["/api/v1/live", "/api/v1/session"].includes(path);
 
 /** Asks the cloud as the existing dashboard does: forms in, JSON out. */
 async function asked(url, fields, token) {
@@ -92,10 +64,7 @@ async function addPerson(page, person, files) {
   await page.getByRole("row", { name: person.name }).waitFor();
 }
 
-/**
- * Each is one thing that must hold. They follow one another on the same page. One that returns words could not
- * be tried, and they say why.
- */
+/** Each is one thing that must hold. They follow one another on the same page. */
 const steps = {
   async "the page comes under a strict policy"({ cloud }) {
     const answer = await fetch(cloud.url, { headers: { accept: "text/html" } });
@@ -162,7 +131,7 @@ const steps = {
     await page.getByRole("row", { name: EMPLOYEE.name }).getByText("○ out").waitFor();
   },
 
-  async "a photo without a face is refused in words"({ page }) {
+  async "a photo without a face is refused in words"({ page, complaints }) {
     await page.getByRole("button", { name: "Add a person" }).click();
     await page.getByLabel("Name").fill("Nobody");
     await page.getByLabel("E-mail").fill("nobody@example.com");
@@ -249,7 +218,7 @@ const steps = {
     await assert.rejects(call(elsewhere.origin.replace("127.0.0.1", "localhost")), /Failed to fetch/);
   },
 
-  async "nothing was complained of"() {
+  async "nothing was complained of"({ complaints }) {
     assert.deepEqual(complaints, []);
   },
 
@@ -314,33 +283,10 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void tidy
 
 try {
   await cloud.start();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
-  });
-  const page = await watched(browser);
-  Object.assign(story, { page, cloud });
-  for (const [name, step] of Object.entries(steps)) {
-    let notShown;
-    try {
-      notShown = await step(story);
-    } catch (error) {
-      const failed = join(tmpdir(), "limen-browser-failed.png");
-      await page.screenshot({ path: failed }).catch(() => {});
-      const said = [...new Set(complaints)].slice(0, 20).map((complaint) => `  ${complaint}`);
-      console.error([`✗ ${name}`, error.stack, "the browser complained of:", ...said, story.terminal?.heard ?? "", `picture: ${failed}`].join("\n"));
-      process.exitCode = 1;
-      break;
-    }
-    console.error(notShown ? `– ${name}: ${notShown}` : `✓ ${name}`);
-  }
+  browser = await launch();
+  const watching = await watched(browser, { viewport: { width: 1280, height: 800 }, colorScheme: "light" }, isRefusal);
+  Object.assign(story, watching, { cloud });
+  await take(steps, story, join(tmpdir(), "limen-browser-failed.png"));
   if (!process.exitCode) console.error(`picture: ${picture}`);
 } finally {
   await tidy();

@@ -14,38 +14,48 @@ export class Terminal {
   #running = null;
   #heard = "";
 
-  /** A terminal that nobody claimed yet. `gate` are further keys of that section. */
-  static async fresh(gate = {}) {
+  /** A terminal that nobody claimed yet. */
+  static async fresh(values) {
     const terminal = new Terminal();
     terminal.folder = await mkdtemp(join(tmpdir(), "limen-terminal-"));
     terminal.camera = join(terminal.folder, "camera");
     await mkdir(terminal.camera);
     terminal.config = join(terminal.folder, "terminal.toml");
-    const keys = Object.entries(gate).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+    await terminal.configure(values);
+    return terminal;
+  }
+
+  /** Writes its configuration, for the next start: these keys of `[gate]` and `[kiosk]`, the rest is its default. */
+  async configure({ gate = {}, kiosk = {} }) {
+    const keys = (section) => Object.entries(section).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
     await writeFile(
-      terminal.config,
+      this.config,
       `models = ${JSON.stringify(join(root, "models"))}
        [camera]
        source = "folder:camera"
        [gate]
-       ${keys.join("\n")}
+       ${keys(gate).join("\n")}
        [clock]
        trust = "system"
        [cloud]
        status_s = 5.0
        [kiosk]
-       listen = "127.0.0.1:0"
+       ${keys({ listen: "127.0.0.1:0", ...kiosk }).join("\n")}
       `,
     );
-    return terminal;
   }
 
   /** The same, before which stands whoever is on `photo`. */
   static async before(photo) {
     // A photograph on end is no camera's frame: its face is small beside its height.
-    const terminal = await Terminal.fresh({ min_face_px: 60 });
+    const terminal = await Terminal.fresh({ gate: { min_face_px: 60 } });
     await copyFile(photo, join(terminal.camera, basename(photo)));
     return terminal;
+  }
+
+  /** The camera is unplugged. */
+  async unplug() {
+    await rm(join(this.camera, "now.png"));
   }
 
   /** Lets the camera see this picture from now on. */

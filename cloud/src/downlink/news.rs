@@ -21,8 +21,8 @@ use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use super::{Downlink, DownlinkError, Known, locked};
+use crate::store::TenantId;
 use crate::store::ledger::RosterPerson;
-use crate::store::{AccountId, TenantId};
 use crate::{App, attendance, enrolment};
 
 /// Changes that come this close together are told together.
@@ -228,7 +228,9 @@ async fn bring_up_to_date(
     tell_roster(app, known, heard).await?;
     for (site, state) in states {
         let news = (state.is_in, state.since, state.minutes_today);
-        if *site != known.terminal.site || heard.states.get(&state.person) == Some(&news) {
+        // Of whoever has no session, a terminal that was told nothing has nothing to take back.
+        let before = heard.states.get(&state.person).copied();
+        if *site != known.terminal.site || before.unwrap_or_default() == news {
             continue;
         }
         app.downlink.tell_sealed(known, heard.session, state)?;
@@ -317,7 +319,8 @@ async fn tell_settings(app: &App, known: &Known, heard: &mut Heard) -> Result<()
         pad: Pad::Passive,
         re_punch_s: rules.repunch_s,
         open: Vec::new(),
-        languages: vec!["en".to_owned()],
+        // A screen offers those of them that it has words in.
+        languages: ["en", "de", "es", "ar"].map(str::to_owned).to_vec(),
         screen: Screen {
             name: Name::First,
             hours: true,
@@ -341,19 +344,22 @@ async fn states(app: &App, tenant: TenantId) -> Result<Vec<(Uuid, State)>, Downl
     let now = app.now();
     let statuses = attendance::statuses(app, tenant, now).await?;
     let people = app.store.people(tenant).await?;
-    let site_of: HashMap<AccountId, Uuid> = people.iter().map(|p| (p.id, p.site)).collect();
-    Ok(statuses
+    Ok(people
         .into_iter()
-        .filter_map(|(person, status)| {
-            let minutes = u32::try_from(status.seconds_today / 60).unwrap_or(u32::MAX);
+        .map(|person| {
+            // Who has no session any more, since a punch was taken back, is out: a screen must not go
+            // on with what it was told before.
+            let status = statuses.get(&person.id);
+            let seconds = status.map_or(0, |status| status.seconds_today);
+            let minutes = u32::try_from(seconds / 60).unwrap_or(u32::MAX);
             let state = State {
-                person: person.0,
-                is_in: status.inside,
-                since: status.since,
+                person: person.id.0,
+                is_in: status.is_some_and(|status| status.inside),
+                since: status.and_then(|status| status.since),
                 minutes_today: minutes.min(7 * 24 * 60),
                 as_of: now,
             };
-            Some((*site_of.get(&person)?, state))
+            (person.site, state)
         })
         .collect())
 }

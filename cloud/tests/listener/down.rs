@@ -2,6 +2,7 @@
 
 use limen_cloud::store::{AccountId, Adding, NewAccount, NewPerson, SealedTemplate};
 use limen_cloud::vault::Sealed as SealedAs;
+use limen_wire::event::{self, Amend, What};
 use limen_wire::roster::{Assembly, Change, Step, digest};
 use limen_wire::topic::{Down, Up};
 use limen_wire::{Held, RosterApplied, RosterPage, Sealed, Settings, State, open};
@@ -161,7 +162,7 @@ async fn states_follow_a_punch_to_every_terminal() {
     let line = Line::greeted(&front, house.mqtt, &outbox).await;
     let mut other = Line::greeted(&back, house.mqtt, &Outbox::new()).await;
     let mut what = crate::terminal::punch();
-    if let limen_wire::event::What::Punch(punch) = &mut what {
+    if let What::Punch(punch) = &mut what {
         punch.person = ada.0;
     }
     line.publish(Up::Event, outbox.append(&front, line.session, what))
@@ -170,6 +171,19 @@ async fn states_follow_a_punch_to_every_terminal() {
     let sealed: Sealed<State> = verified.claims().unwrap();
     let state = open(&sealed, &back.sealing, &verified.header).unwrap();
     assert_eq!((state.person, state.is_in), (ada.0, true));
+    let not_me = What::Amend(Amend {
+        of: 1,
+        change: event::Change::NotMe,
+    });
+    line.publish(Up::Event, outbox.append(&front, line.session, not_me))
+        .await;
+    let taken_back = other.told(Down::State).await;
+    let sealed_after: Sealed<State> = taken_back.claims().unwrap();
+    let state = open(&sealed_after, &back.sealing, &taken_back.header).unwrap();
+    assert_eq!(
+        (state.person, state.is_in, state.since),
+        (ada.0, false, None)
+    );
     // Sealed for one terminal, it opens for no other.
     assert!(open(&sealed, &front.sealing, &verified.header).is_err());
 }

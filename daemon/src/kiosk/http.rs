@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
+use zeroize::Zeroizing;
 
 use super::sight::{self, Sight};
 use super::{Happened, Screen, Shown, guard};
@@ -63,6 +64,7 @@ pub(super) fn router(app: App, here: SocketAddr) -> Router {
         .route("/touch", post(touched))
         .route("/direction", post(direction))
         .route("/amend", post(amend))
+        .route("/pin", post(pin))
         .layer(DefaultBodyLimit::max(MESSAGE))
         .layer(middleware::from_fn_with_state(here, guard::own_page))
         .with_state(app)
@@ -238,6 +240,19 @@ async fn amend(State(app): State<App>, Json(amending): Json<Amending>) -> Status
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }
+}
+
+/// A number and a PIN.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    typed: String,
+}
+
+/// Answered once it was checked; what it led to is shown like any other way in.
+async fn pin(State(app): State<App>, Json(Pin { typed }): Json<Pin>) -> StatusCode {
+    let (door, typed) = (Arc::clone(&app.door), Zeroizing::new(typed));
+    answered(move || door.pin(&typed)).await
 }
 
 /// Does what waits for the disk beside the screen's thread.
