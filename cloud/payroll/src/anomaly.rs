@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -77,6 +77,46 @@ pub enum Kind {
         /// How many seconds.
         seconds: u64,
     },
+    /// The first punch of the day came later after the planned beginning than grace allows.
+    Late {
+        /// How late, in seconds.
+        seconds: u64,
+    },
+    /// The last punch of the day came earlier before the planned end than grace allows.
+    LeftEarly {
+        /// How early, in seconds.
+        seconds: u64,
+    },
+    /// Less was worked than was due.
+    ShortOfHours {
+        /// By how many seconds.
+        seconds: u64,
+    },
+    /// A planned shift, all terminals have told what they know of it, and no punch.
+    Absent {
+        /// The working day.
+        day: Date,
+    },
+    /// There are punches on a day of leave.
+    WorkedOnLeave {
+        /// The working day.
+        day: Date,
+    },
+    /// A setting took the time before the planned beginning.
+    ClippedEarly {
+        /// How many seconds.
+        seconds: u64,
+    },
+    /// A setting deducted a break that nobody punched.
+    BreakDeducted {
+        /// How many seconds.
+        seconds: u64,
+    },
+    /// What overtime adds waits for approval; the hours themselves are paid.
+    OvertimeUnapproved {
+        /// How many seconds.
+        seconds: u64,
+    },
 }
 
 /// A finding, and what it comes from.
@@ -106,13 +146,21 @@ impl Kind {
             | Self::CorrectionPending { .. }
             | Self::CorrectionOwnApproval { .. }
             | Self::CorrectionMisses { .. }
+            | Self::OvertimeUnapproved { .. }
             | Self::NoRate { .. } => Severity::Exception,
             Self::ClockUncertain { .. }
             | Self::ClockDisagrees { .. }
             | Self::Conflict
             | Self::AmendsNothing
             | Self::SkippedLocalTime
-            | Self::RepeatedLocalTime => Severity::Flag,
+            | Self::RepeatedLocalTime
+            | Self::Late { .. }
+            | Self::LeftEarly { .. }
+            | Self::ShortOfHours { .. }
+            | Self::Absent { .. }
+            | Self::WorkedOnLeave { .. }
+            | Self::ClippedEarly { .. }
+            | Self::BreakDeducted { .. } => Severity::Flag,
         }
     }
 
@@ -135,6 +183,14 @@ impl Kind {
             Self::SkippedLocalTime => "skipped_local_time",
             Self::RepeatedLocalTime => "repeated_local_time",
             Self::NoRate { .. } => "no_rate",
+            Self::Late { .. } => "late",
+            Self::LeftEarly { .. } => "left_early",
+            Self::ShortOfHours { .. } => "short_of_hours",
+            Self::Absent { .. } => "absent",
+            Self::WorkedOnLeave { .. } => "worked_on_leave",
+            Self::ClippedEarly { .. } => "clipped_early",
+            Self::BreakDeducted { .. } => "break_deducted",
+            Self::OvertimeUnapproved { .. } => "overtime_unapproved",
         }
     }
 }
@@ -194,9 +250,33 @@ impl fmt::Display for Anomaly {
                 f.write_str("the clocks went back and the stated time came twice; the first one was taken")
             }
             Kind::NoRate { seconds } => {
-                let time = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-                write!(f, "{time:#} of work without an hourly rate: not paid until there is one")
+                write!(f, "{:#} of work without an hourly rate: not paid until there is one", time(seconds))
             }
+            Kind::Late { seconds } => write!(f, "{:#} late", time(seconds)),
+            Kind::LeftEarly { seconds } => write!(f, "left {:#} early", time(seconds)),
+            Kind::ShortOfHours { seconds } => write!(f, "{:#} short of the hours due", time(seconds)),
+            Kind::Absent { day } => write!(f, "a shift was planned for {day}, and there is no punch"),
+            Kind::WorkedOnLeave { day } => write!(f, "there are punches on {day}, a day of leave: one of them is wrong"),
+            Kind::ClippedEarly { seconds } => write!(
+                f,
+                "{:#} before the planned beginning were not paid, by a setting: where that was work, it has to be",
+                time(seconds)
+            ),
+            Kind::BreakDeducted { seconds } => write!(
+                f,
+                "{:#} were deducted for a break that was not punched, by a setting: where it was worked through, it \
+                 has to be paid",
+                time(seconds)
+            ),
+            Kind::OvertimeUnapproved { seconds } => write!(
+                f,
+                "what overtime adds for {:#} waits for approval; the hours themselves are paid",
+                time(seconds)
+            ),
         }
     }
+}
+
+fn time(seconds: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

@@ -90,26 +90,48 @@
 
 pub mod anomaly;
 mod clock;
+pub mod compare;
 mod facts;
+pub mod leave;
 pub mod live;
 pub mod money;
+pub mod overtime;
 mod pair;
 pub mod pay;
+pub mod plan;
+pub mod policy;
+mod premium;
+mod price;
 pub mod punch;
 pub mod rules;
+pub mod shift;
+pub mod statement;
 pub mod timesheet;
+pub mod work;
 pub mod zone;
 
 pub use anomaly::{Anomaly, Kind, Severity};
+pub use compare::{Compared, Synced, compare, watermark};
 pub use facts::{ReadAs, Reading};
+pub use leave::{Accrual, Away, Balance, LeaveRequest, LeaveType, Standing, balance, granted};
 pub use live::{Status, status_now};
-pub use money::{Currency, HourlyRate, Minor, MoneyError, Rate};
+pub use money::{Currency, HourlyRate, LineRounding, Minor, MoneyError, Rate};
+pub use overtime::{By, OvertimeApproval};
 pub use pair::{Session, Stamp, State};
 pub use pay::{Line, Payout, Total, payout};
+pub use plan::{Plan, PlanError, Planned};
+pub use policy::{
+    Dates, Extra, Factor, FactorError, Overtime, OvertimeRate, PayRules, Premium, RestDay,
+    Stacking, Tier, Weekday,
+};
+pub use price::statement;
 pub use punch::{
     Amend, Amendment, Change, Clock, Correction, Direction, Facts, Method, Punch, PunchId,
     SyncMark, When,
 };
 pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};
-pub use timesheet::{Day, Timesheet, hours, timesheet};
+pub use shift::{Assignment, Break, Holiday, Hours, Override, Shift};
+pub use statement::{Component, PayLine, PayTerms, Statement};
+pub use timesheet::{Day, Timesheet, hours, timesheet, timesheet_planned};
+pub use work::{Effect, Piece, Setting, Worked, worked};
 pub use zone::{LocalTime, UnknownZone, Zone};

@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::policy::Factor;
+
 /// An amount in the minor unit of its currency: 1234 is 12.34 US dollars, or 1234 yen.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -138,11 +140,60 @@ impl HourlyRate {
             .map(Minor)
     }
 
+    /// What that many seconds at that part of the rate come to, rounded once. `None` where it is more than there
+    /// is money.
+    #[must_use]
+    pub fn amount(
+        self,
+        seconds: u64,
+        factor: Factor,
+        currency: Currency,
+        rounding: LineRounding,
+    ) -> Option<Minor> {
+        let exact = i128::from(seconds)
+            .checked_mul(i128::from(self.millionths))?
+            .checked_mul(i128::from(factor.millionths()))?
+            .checked_mul(10_i128.pow(currency.digits()))?;
+        let divisor = 3_600 * 1_000_000_000_000;
+        let whole = match rounding {
+            LineRounding::HalfEven => divide_half_even(exact, divisor),
+            LineRounding::HalfUp => exact.saturating_add(divisor / 2) / divisor,
+            LineRounding::Down => exact / divisor,
+        };
+        i64::try_from(whole).ok().map(Minor)
+    }
+
+    pub(crate) fn millionths(self) -> i64 {
+        self.millionths
+    }
+
+    /// The rate that pays `earned` millionths of a millionth of the major unit in that many seconds of an hour's
+    /// rate: half to even. `None` for no time, or beyond what a rate can be.
+    pub(crate) fn average(earned: i128, seconds: u64) -> Option<Self> {
+        let divisor = i128::from(seconds).checked_mul(1_000_000)?;
+        (divisor > 0).then_some(())?;
+        let millionths = i64::try_from(divide_half_even(earned, divisor)).ok()?;
+        Some(Self { millionths })
+    }
+
     /// The rate as a decimal, without trailing zeros.
     #[must_use]
     pub fn decimal(self) -> Decimal {
         Decimal::new(self.millionths, 6).normalize()
     }
+}
+
+/// How a line becomes whole minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineRounding {
+    /// To the nearest, an exact half to the even one.
+    #[default]
+    HalfEven,
+    /// To the nearest, an exact half up.
+    HalfUp,
+    /// What is begun is not paid.
+    Down,
 }
 
 /// For a dividend from 0 and a divisor above it.

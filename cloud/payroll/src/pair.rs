@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     anomaly::{Anomaly, Kind},
     facts::{Placed, ReadAs, Reading},
+    plan::Plan,
     punch::{Direction, PunchId},
     rules::{Pairing, Rulebook, Rules},
 };
@@ -93,6 +94,7 @@ struct Begun<'a> {
 
 struct Pairer<'a> {
     person: Uuid,
+    plan: &'a Plan,
     begun: Option<Begun<'a>>,
     paired: Paired,
 }
@@ -101,11 +103,12 @@ struct Pairer<'a> {
 pub(crate) fn pair(
     person: Uuid,
     punches: &[Placed],
-    rulebook: &Rulebook,
+    (rulebook, plan): (&Rulebook, &Plan),
     as_of: Timestamp,
 ) -> Paired {
     let mut pairer = Pairer {
         person,
+        plan,
         begun: None,
         paired: Paired::default(),
     };
@@ -143,9 +146,9 @@ pub(crate) fn pair(
 impl<'a> Pairer<'a> {
     /// Takes a punch into account and says which way it went.
     fn count(&mut self, punch: &Placed, rules: &'a Rules) -> Direction {
-        let day = rules
-            .zone_of(punch.site)
-            .working_day(punch.at, rules.day_start);
+        let day = self
+            .plan
+            .working_day(self.person, punch.site, punch.at, rules);
         if let Some(begun) = self.begun.take() {
             let too_long = punch.at.duration_since(begun.check_in.at) > begun.rules.max_session();
             if too_long || (begun.inside.is_none() && begun.day != day) {

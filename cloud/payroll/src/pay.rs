@@ -164,7 +164,7 @@ impl Rates {
         Self(sorted)
     }
 
-    fn of(&self, person: Uuid) -> &[Rate] {
+    pub fn of(&self, person: Uuid) -> &[Rate] {
         let begin = self.0.partition_point(|rate| rate.person < person);
         let end = self.0.partition_point(|rate| rate.person <= person);
         &self.0[begin..end]

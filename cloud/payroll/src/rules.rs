@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, civil::Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::zone::Zone;
+use crate::{policy::PayRules, zone::Zone};
 
 /// How punches become sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Rules {
     pub pairing: Pairing,
     /// To which day a session over midnight belongs.
     pub midnight: Midnight,
+    /// How time becomes money.
+    #[serde(default)]
+    pub pay: PayRules,
 }
 
 /// Settings that can't be computed with.
@@ -68,6 +71,9 @@ pub enum RulesError {
     /// Two versions begin at once.
     #[error("two rules begin at {0}: let one of them begin later")]
     SameBegin(Timestamp),
+    /// A setting of the pay rules is out of bounds.
+    #[error("{0}")]
+    Pay(String),
 }
 
 impl Rules {
@@ -84,6 +90,7 @@ impl Rules {
             max_session_s: 16 * 3_600,
             pairing: Pairing::EveryValidPair,
             midnight: Midnight::DayOfStart,
+            pay: PayRules::default(),
         }
     }
 
@@ -109,7 +116,9 @@ impl Rules {
         if self.repunch_s > 3_600 {
             return Err(RulesError::Repunch(self.repunch_s));
         }
-        Ok(())
+        self.pay
+            .fault()
+            .map_or(Ok(()), |fault| Err(RulesError::Pay(fault)))
     }
 }
 
@@ -157,6 +166,12 @@ impl Rulebook {
             0 => &self.first,
             n => &self.later[n - 1].1,
         }
+    }
+
+    /// The next instant after this one at which other settings begin.
+    pub(crate) fn next_begin(&self, at: Timestamp) -> Option<Timestamp> {
+        let next = self.later.partition_point(|(begin, _)| *begin <= at);
+        self.later.get(next).map(|(begin, _)| *begin)
     }
 
     /// The settings of that number.

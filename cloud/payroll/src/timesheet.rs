@@ -11,6 +11,7 @@ use crate::{
     anomaly::Anomaly,
     facts::{Reading, gather},
     pair::{Session, pair},
+    plan::Plan,
     punch::{Facts, PunchId},
     rules::{Midnight, Rulebook, Rules},
 };
@@ -74,6 +75,17 @@ pub fn timesheet(
     rules: &Rulebook,
     as_of: Timestamp,
 ) -> (Timesheet, Vec<Anomaly>) {
+    timesheet_planned(facts, rules, &Plan::default(), as_of)
+}
+
+/// The same where work is planned: the working day around a planned shift is that shift's, whatever its date.
+#[must_use]
+pub fn timesheet_planned(
+    facts: &Facts<'_>,
+    rules: &Rulebook,
+    plan: &Plan,
+    as_of: Timestamp,
+) -> (Timesheet, Vec<Anomaly>) {
     let gathered = gather(facts, rules);
     let mut sheet = Timesheet {
         as_of,
@@ -83,7 +95,7 @@ pub fn timesheet(
     };
     let mut anomalies = gathered.anomalies;
     for punches in gathered.placed.chunk_by(|a, b| a.person == b.person) {
-        let paired = pair(punches[0].person, punches, rules, as_of);
+        let paired = pair(punches[0].person, punches, (rules, plan), as_of);
         sheet.sessions.extend(paired.sessions);
         sheet.readings.extend(paired.readings);
         anomalies.extend(paired.anomalies);

@@ -15,8 +15,9 @@ use jiff::{
     civil::{Date, DateTime, Time, date},
 };
 use limen_payroll::{
-    Amend, Amendment, Anomaly, Clock, Correction, Direction, Facts, Method, Punch, PunchId,
-    Rulebook, Rules, State, SyncMark, Timesheet, Zone, hours, timesheet,
+    Amend, Amendment, Anomaly, Assignment, Away, Clock, Correction, Direction, Facts, Holiday,
+    Kind, Method, Plan, Punch, PunchId, Rulebook, Rules, Shift, State, SyncMark, Synced, Timesheet,
+    Worked, Zone, compare, hours, timesheet_planned, worked,
 };
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ pub const DOOR: Uuid = Uuid::from_u128(0xd);
 pub const OUTBOX: Uuid = Uuid::from_u128(0x0b);
 pub const BOOT: Uuid = Uuid::from_u128(0xb007);
 
-const MONDAY: Date = date(2026, 6, 1);
+pub const MONDAY: Date = date(2026, 6, 1);
 const WEEK: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Everything that one row is about.
@@ -38,6 +39,14 @@ pub struct Row {
     pub amendments: Vec<Amendment>,
     pub corrections: Vec<Correction>,
     pub marks: Vec<SyncMark>,
+    /// Anna works the first one from Monday to Friday, if there is one.
+    pub shifts: Vec<Shift>,
+    /// Instead of that.
+    pub assignments: Vec<Assignment>,
+    pub holidays: Vec<Holiday>,
+    pub away: Vec<Away>,
+    /// `None` where every terminal has told everything.
+    pub terminals: Option<Vec<Synced>>,
     pub as_of: Timestamp,
 }
 
@@ -51,6 +60,11 @@ pub fn row(zone: &str, punches: &str) -> Row {
         amendments: Vec::new(),
         corrections: Vec::new(),
         marks: Vec::new(),
+        shifts: Vec::new(),
+        assignments: Vec::new(),
+        holidays: Vec::new(),
+        away: Vec::new(),
+        terminals: None,
         as_of: Timestamp::UNIX_EPOCH,
     };
     for text in punches
@@ -150,7 +164,92 @@ impl Row {
     }
 
     pub fn sheet(&self) -> (Timesheet, Vec<Anomaly>) {
-        timesheet(&self.facts(), &self.book(), self.as_of)
+        timesheet_planned(&self.facts(), &self.book(), &self.plan(), self.as_of)
+    }
+
+    /// Anna's shift from Monday to Friday: `08:00-16:00`, and what is particular about it.
+    pub fn shift(mut self, hours: &str, change: impl FnOnce(&mut Shift)) -> Self {
+        let (start, end) = hours.split_once('-').unwrap();
+        let id = Uuid::from_u128(0x51 + u128::try_from(self.shifts.len()).unwrap());
+        let mut shift = Shift::fixed(
+            id,
+            date(2000, 1, 1),
+            hours,
+            clock_face(start),
+            clock_face(end),
+        );
+        change(&mut shift);
+        self.shifts.push(shift);
+        self
+    }
+
+    pub fn plan(&self) -> Plan {
+        let mut assignments = self.assignments.clone();
+        if let (true, Some(shift)) = (assignments.is_empty(), self.shifts.first()) {
+            let mut cycle = vec![Some(shift.id); 5];
+            cycle.resize(7, None);
+            assignments.push(Assignment {
+                person: ANNA,
+                from: date(2000, 1, 1),
+                site: None,
+                anchor: MONDAY,
+                cycle,
+            });
+        }
+        Plan::new(self.shifts.clone(), assignments, &[], self.holidays.clone())
+            .unwrap()
+            .with_leave(self.away.iter().copied())
+    }
+
+    pub fn worked(&self) -> (Worked, Vec<Anomaly>) {
+        worked(&self.sheet().0, &self.book(), &self.plan())
+    }
+
+    /// Planned against actual of a date, in words: `Mon due 8.0000 paid 7.9000, Mon 08:06 late 6 min`.
+    pub fn compared(&self, day: &str) -> String {
+        let date = self
+            .zone
+            .local(self.instant(&format!("{day} 12:00")))
+            .date();
+        let told = [Synced {
+            terminal: DOOR,
+            site: None,
+            to: Some(self.as_of),
+        }];
+        let terminals = self.terminals.as_deref().unwrap_or(&told);
+        let (paid, settings) = self.worked();
+        let (days, mut anomalies) = compare(
+            &self.sheet().0,
+            &paid,
+            (&self.book(), &self.plan()),
+            terminals,
+            (date, date),
+        );
+        anomalies.extend(settings);
+        let mut words: Vec<String> = days
+            .iter()
+            .map(|day| {
+                format!(
+                    "{} due {} paid {}",
+                    name(day.date),
+                    hours(day.due_s),
+                    hours(day.worked_s)
+                )
+            })
+            .collect();
+        for anomaly in &anomalies {
+            let at = self.wall(anomaly.at.unwrap());
+            let minutes = match anomaly.kind {
+                Kind::Late { seconds }
+                | Kind::LeftEarly { seconds }
+                | Kind::ShortOfHours { seconds }
+                | Kind::ClippedEarly { seconds }
+                | Kind::BreakDeducted { seconds } => format!(" {} min", seconds / 60),
+                _ => String::new(),
+            };
+            words.push(format!("{at} {}{minutes}", anomaly.kind.name()));
+        }
+        words.join(", ")
     }
 
     /// What the row comes to, in words.
@@ -192,7 +291,7 @@ impl Row {
         days.collect::<Vec<_>>().join(", ")
     }
 
-    fn wall(&self, at: Timestamp) -> String {
+    pub fn wall(&self, at: Timestamp) -> String {
         let local = self.zone.local(at);
         let seconds = if local.second() == 0 {
             "%H:%M"
@@ -211,7 +310,7 @@ pub fn punch(seq: u64) -> PunchId {
     }
 }
 
-fn name(day: Date) -> String {
+pub fn name(day: Date) -> String {
     let n = (day - MONDAY).get_days();
     usize::try_from(n)
         .ok()
@@ -219,13 +318,13 @@ fn name(day: Date) -> String {
         .map_or_else(|| day.to_string(), |name| (*name).to_owned())
 }
 
-fn clock_face(time: &str) -> Time {
+pub fn clock_face(time: &str) -> Time {
     time.parse().unwrap()
 }
 
-/// When the terminal of the tables booted: the beginning of 2026.
+/// When the terminal of the tables booted: the beginning of 2011.
 fn epoch() -> i64 {
-    date(2026, 1, 1)
+    date(2011, 1, 1)
         .at(0, 0, 0, 0)
         .in_tz("UTC")
         .unwrap()

@@ -106,6 +106,36 @@ fn the_beginning_of_the_day_is_a_setting() {
     "2026-03-28 7.0000",
     "2026-03-28 2.0000, 2026-03-29 5.0000"
 )]
+#[case::the_day_that_samoa_skipped(
+    "Pacific/Apia",
+    "2011-12-29 22:00 in, 2011-12-31 06:00 out",
+    "2011-12-29 8.0000",
+    "2011-12-29 2.0000, 2011-12-31 6.0000"
+)]
+#[case::lord_howe_forward(
+    "Australia/Lord_Howe",
+    "2026-10-03 22:00 in, 2026-10-04 06:00 out",
+    "2026-10-03 7.5000",
+    "2026-10-03 2.0000, 2026-10-04 5.5000"
+)]
+#[case::london_forward(
+    "Europe/London",
+    "2026-03-28 22:00 in, 2026-03-29 06:00 out",
+    "2026-03-28 7.0000",
+    "2026-03-28 2.0000, 2026-03-29 5.0000"
+)]
+#[case::santiago_back_at_midnight(
+    "America/Santiago",
+    "2026-04-04 22:00 in, 2026-04-05 06:00 out",
+    "2026-04-04 9.0000",
+    "2026-04-04 3.0000, 2026-04-05 6.0000"
+)]
+#[case::santiago_forward_at_midnight(
+    "America/Santiago",
+    "2026-09-05 22:00 in, 2026-09-06 06:00 out",
+    "2026-09-05 7.0000",
+    "2026-09-05 2.0000, 2026-09-06 5.0000"
+)]
 fn clocks_change(
     #[case] zone: &str,
     #[case] punches: &str,

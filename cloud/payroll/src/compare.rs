@@ -1,0 +1,234 @@
+//! Planned against actual: late, early, short, absent. None of it changes pay.
+
+use std::collections::BTreeMap;
+
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    anomaly::{Anomaly, Kind},
+    facts::{ReadAs, Reading},
+    pair::{Session, State},
+    plan::{Plan, Planned},
+    punch::PunchId,
+    rules::{Rulebook, Rules},
+    timesheet::Timesheet,
+    work::Worked,
+    zone::{LocalTime, Zone},
+};
+
+/// Up to when a terminal has told everything that it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Synced {
+    /// Which terminal. A site's list names every terminal that it has, also one that has never told anything.
+    pub terminal: Uuid,
+    /// Where it stands.
+    pub site: Option<Uuid>,
+    /// Every event before this instant is known; `None` where it never synced.
+    pub to: Option<Timestamp>,
+}
+
+/// Up to when everything is known that happened at a site: the least of its terminals. `None` without any.
+#[must_use]
+pub fn watermark(terminals: &[Synced], site: Option<Uuid>) -> Option<Timestamp> {
+    terminals
+        .iter()
+        .filter(|t| t.site == site)
+        .map(|t| t.to)
+        .min()
+        .flatten()
+}
+
+/// A day of a person as planned and as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Who.
+    pub person: Uuid,
+    /// The working day.
+    pub date: Date,
+    /// The hours due, in seconds; 0 where nothing was planned.
+    pub due_s: u64,
+    /// The hours that are paid, in seconds.
+    pub worked_s: u64,
+}
+
+/// What happened on the planned days and the days that were worked on, from a date to a date, both included.
+///
+/// The timesheet, the paid time and the plan must be of the same rules. Who is late is known at once, who left early
+/// or was absent only when every terminal of the site has told what it knows of the shift: missing data is not
+/// absence. Local times of the plan that didn't exist or existed twice are flagged.
+#[must_use]
+pub fn compare(
+    sheet: &Timesheet,
+    paid: &Worked,
+    (rulebook, plan): (&Rulebook, &Plan),
+    terminals: &[Synced],
+    (first, last): (Date, Date),
+) -> (Vec<Compared>, Vec<Anomaly>) {
+    let mut days: BTreeMap<(Uuid, Date), Actual<'_>> = BTreeMap::new();
+    for session in sheet
+        .sessions
+        .iter()
+        .filter(|s| first <= s.day && s.day <= last)
+    {
+        days.entry((session.person, session.day))
+            .or_default()
+            .sessions
+            .push(session);
+    }
+    for piece in paid
+        .pieces
+        .iter()
+        .filter(|p| first <= p.day && p.day <= last)
+    {
+        days.entry((piece.person, piece.day)).or_default().paid_s += piece.seconds;
+    }
+    for person in plan.people() {
+        let mut date = first;
+        while date <= last {
+            days.entry((person, date)).or_default();
+            let Ok(next) = date.tomorrow() else { break };
+            date = next;
+        }
+    }
+    for reading in &sheet.readings {
+        let Some(at) = reading.at else { continue };
+        let day = plan.working_day(reading.person, reading.site, at, rulebook.at(at));
+        if let Some(actual) = days.get_mut(&(reading.person, day)) {
+            actual.readings.push(reading);
+        }
+    }
+    let mut compared = Vec::new();
+    let mut anomalies = Vec::new();
+    for ((person, date), actual) in days {
+        let rules = rules_on(rulebook, date);
+        let planned = plan.planned(person, date, rules);
+        if planned.is_some() || actual.paid_s > 0 {
+            compared.push(Compared {
+                person,
+                date,
+                due_s: planned.as_ref().map_or(0, |planned| planned.due_s),
+                worked_s: actual.paid_s,
+            });
+        }
+        let mut found = |at, kind, punches| {
+            anomalies.push(Anomaly {
+                person: Some(person),
+                at: Some(at),
+                kind,
+                punches,
+            });
+        };
+        if let Some(first) = actual.sessions.first()
+            && plan
+                .away(person, date)
+                .is_some_and(|away| away.portion >= crate::Factor::ONE)
+        {
+            found(
+                first.check_in.at,
+                Kind::WorkedOnLeave { day: date },
+                vec![first.check_in.punch],
+            );
+        }
+        let Some(planned) = planned else { continue };
+        let whole_day = plan.away(person, date).is_none();
+        let known = watermark(terminals, planned.site).is_some_and(|mark| mark > planned.end)
+            && sheet.as_of > planned.end;
+        for (at, kind, punches) in actual.findings(&planned, whole_day, known) {
+            found(at, kind, punches);
+        }
+        match planned.existence {
+            LocalTime::Once => {}
+            LocalTime::Skipped => found(planned.start, Kind::SkippedLocalTime, Vec::new()),
+            LocalTime::Repeated => found(planned.start, Kind::RepeatedLocalTime, Vec::new()),
+        }
+    }
+    anomalies.sort_unstable();
+    (compared, anomalies)
+}
+
+/// The rules of a date: those in force at its noon in UTC.
+pub(crate) fn rules_on(rulebook: &Rulebook, date: Date) -> &Rules {
+    rulebook.at(Zone::utc()
+        .instant(date.to_datetime(Time::constant(12, 0, 0, 0)))
+        .0)
+}
+
+#[derive(Default)]
+struct Actual<'a> {
+    sessions: Vec<&'a Session>,
+    readings: Vec<&'a Reading>,
+    paid_s: u64,
+}
+
+impl Actual<'_> {
+    fn findings(
+        &self,
+        planned: &Planned<'_>,
+        whole_day: bool,
+        known: bool,
+    ) -> Vec<(Timestamp, Kind, Vec<PunchId>)> {
+        let mut found = Vec::new();
+        let seen = self
+            .readings
+            .iter()
+            .any(|r| !matches!(r.read_as, ReadAs::Removed | ReadAs::NotMe));
+        let (Some(first), Some(last)) = (self.sessions.first(), self.sessions.last()) else {
+            // A punch that isn't a session is an exception already, not absence.
+            if known && !seen && whole_day {
+                found.push((
+                    planned.start,
+                    Kind::Absent { day: planned.date },
+                    Vec::new(),
+                ));
+            }
+            return found;
+        };
+        if !whole_day {
+            return found;
+        }
+        let grace = u64::from(planned.shift.grace_s);
+        let seconds = |from: Timestamp, to: Timestamp| {
+            u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+        };
+        if let Some((begin, end)) = planned.core {
+            let late = seconds(begin, first.check_in.at);
+            if late > grace {
+                found.push((
+                    first.check_in.at,
+                    Kind::Late { seconds: late },
+                    vec![first.check_in.punch],
+                ));
+            }
+            if let Some(out) = last.check_out
+                && known
+                && seconds(out.at, end) > grace
+            {
+                let kind = Kind::LeftEarly {
+                    seconds: seconds(out.at, end),
+                };
+                found.push((out.at, kind, vec![out.punch]));
+            }
+        }
+        let settled = self
+            .sessions
+            .iter()
+            .all(|session| session.state == State::Closed);
+        if known && settled && self.paid_s + grace < planned.due_s {
+            let kind = Kind::ShortOfHours {
+                seconds: planned.due_s - self.paid_s,
+            };
+            let punches = self
+                .sessions
+                .iter()
+                .map(|session| session.check_in.punch)
+                .collect();
+            found.push((first.check_in.at, kind, punches));
+        }
+        found
+    }
+}
