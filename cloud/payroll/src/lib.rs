@@ -91,6 +91,8 @@
 pub mod anomaly;
 mod clock;
 pub mod compare;
+pub mod correction;
+pub mod explain;
 mod facts;
 pub mod leave;
 pub mod live;
@@ -98,12 +100,14 @@ pub mod money;
 pub mod overtime;
 mod pair;
 pub mod pay;
+pub mod period;
 pub mod plan;
 pub mod policy;
 mod premium;
 mod price;
 pub mod punch;
 pub mod rules;
+pub mod run;
 pub mod shift;
 pub mod statement;
 pub mod timesheet;
@@ -112,6 +116,8 @@ pub mod zone;
 
 pub use anomaly::{Anomaly, Kind, Severity};
 pub use compare::{Compared, Synced, compare, watermark};
+pub use correction::{Decision, History, Proposal, Verdict, corrections, histories};
+pub use explain::{ExplainedDay, Explanation, explain};
 pub use facts::{ReadAs, Reading};
 pub use leave::{Accrual, Away, Balance, LeaveRequest, LeaveType, Standing, balance, granted};
 pub use live::{Status, status_now};
@@ -119,6 +125,7 @@ pub use money::{Currency, HourlyRate, LineRounding, Minor, MoneyError, Rate};
 pub use overtime::{By, OvertimeApproval};
 pub use pair::{Session, Stamp, State};
 pub use pay::{Line, Payout, Total, payout};
+pub use period::{Period, Periods};
 pub use plan::{Plan, PlanError, Planned};
 pub use policy::{
     Dates, Extra, Factor, FactorError, Overtime, OvertimeRate, PayRules, Premium, RestDay,
@@ -130,6 +137,7 @@ pub use punch::{
     SyncMark, When,
 };
 pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};
+pub use run::{Adjustment, Difference, PayRun, RunError, RunState, Step, adjustments};
 pub use shift::{Assignment, Break, Holiday, Hours, Override, Shift};
 pub use statement::{Component, PayLine, PayTerms, Statement};
 pub use timesheet::{Day, Timesheet, hours, timesheet, timesheet_planned};

@@ -1,7 +1,7 @@
 //! From paid time to gross pay: the hours at their rate, premiums, what overtime adds, paid leave. Each line is one
 //! multiplication, rounded once; the sum of the lines is the total.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,57 @@ pub struct PayLine {
     pub shift: Option<(Uuid, Date)>,
     /// The punches that it is between.
     pub punches: Vec<PunchId>,
+}
+
+/// The whole computation in a sentence: what, when, the multiplication, the rules, the punches.
+impl fmt::Display for PayLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.component {
+            Component::Work => f.write_str("work")?,
+            Component::PaidBreak => f.write_str("paid break")?,
+            Component::Leave { kind } => write!(f, "leave {kind}")?,
+            Component::Holiday { name } => write!(f, "holiday {name}")?,
+            Component::Premium { name } => write!(f, "premium {name}")?,
+            Component::Overtime {
+                by,
+                multiplier,
+                rate,
+            } => {
+                let by = match by {
+                    By::RestDay => "on a rest day",
+                    By::Day => "of the day",
+                    By::Week => "of the week",
+                };
+                let rate = match rate {
+                    OvertimeRate::Base => "the hour's rate",
+                    OvertimeRate::Regular => "the week's regular rate",
+                };
+                write!(
+                    f,
+                    "overtime {by} at {multiplier} of {rate}, of which the hours are paid already"
+                )?;
+            }
+        }
+        let Self {
+            from,
+            to,
+            seconds,
+            per_hour,
+            factor,
+            currency,
+            rules,
+            ..
+        } = self;
+        let amount = self.amount.major(*currency);
+        write!(
+            f,
+            ", {from} to {to}: {seconds} s × {per_hour} × {factor} ÷ 3600 = {amount} {currency}, rules {rules}"
+        )?;
+        for punch in &self.punches {
+            write!(f, ", punch {}/{}", punch.outbox, punch.seq)?;
+        }
+        Ok(())
+    }
 }
 
 /// Hours and gross pay. Not a payslip: no taxes, no deductions.

@@ -32,6 +32,7 @@ pub const MONDAY: Date = date(2026, 6, 1);
 const WEEK: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Everything that one row is about.
+#[derive(Debug)]
 pub struct Row {
     pub zone: Zone,
     pub rules: Rules,

@@ -159,3 +159,104 @@ fn half_past_two(#[case] (month, day): (i8, i8), #[case] outcome: &str) {
         .seen("2026-12-01 00:00");
     assert_eq!(row.outcome(), outcome);
 }
+
+/// Proposals and decisions are facts of their own; what follows from them is the correction.
+mod decided {
+    use jiff::Timestamp;
+    use limen_payroll::{Decision, Facts, Proposal, Verdict, corrections, histories, timesheet};
+
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        "2026-06-02T00:00Z".parse::<Timestamp>().unwrap() + jiff::SignedDuration::from_hours(hour)
+    }
+
+    fn proposal() -> Proposal {
+        Proposal {
+            id: Uuid::from_u128(0xc0),
+            person: ANNA,
+            by: ANNA,
+            at: at(0),
+            reason: "I forgot to check out".into(),
+            changes: vec![remove(2), add(16, Direction::Out)],
+        }
+    }
+
+    fn decision(hour: i64, by: Uuid, verdict: Verdict) -> Decision {
+        Decision {
+            at: at(hour),
+            of: Uuid::from_u128(0xc0),
+            by,
+            verdict,
+            note: String::new(),
+        }
+    }
+
+    #[rstest]
+    #[case::waits(&[], "Mon 08:00-18:00 10.0000, correction_pending")]
+    #[case::approved(&[(1, BOSS, Verdict::Approved)], "Mon 08:00-16:00 8.0000")]
+    #[case::refused(&[(1, BOSS, Verdict::Refused)], "Mon 08:00-18:00 10.0000")]
+    #[case::withdrawn(&[(1, ANNA, Verdict::Withdrawn)], "Mon 08:00-18:00 10.0000")]
+    #[case::one_s_own_approval_is_told(
+        &[(1, ANNA, Verdict::Approved)],
+        "Mon 08:00-18:00 10.0000, correction_own_approval"
+    )]
+    #[case::and_somebody_else_s_counts_after_it(
+        &[(1, ANNA, Verdict::Approved), (2, BOSS, Verdict::Approved)],
+        "Mon 08:00-16:00 8.0000"
+    )]
+    #[case::the_first_that_counts_is_final(
+        &[(1, BOSS, Verdict::Refused), (2, CLERK, Verdict::Approved)],
+        "Mon 08:00-18:00 10.0000"
+    )]
+    #[case::nobody_refuses_their_own(&[(1, ANNA, Verdict::Refused)], "Mon 08:00-18:00 10.0000, correction_pending")]
+    #[case::nobody_else_withdraws_it(
+        &[(1, BOSS, Verdict::Withdrawn)],
+        "Mon 08:00-18:00 10.0000, correction_pending"
+    )]
+    fn who_decided_what(#[case] decisions: &[(i64, Uuid, Verdict)], #[case] outcome: &str) {
+        let mut decisions: Vec<_> = decisions
+            .iter()
+            .map(|&(h, by, verdict)| decision(h, by, verdict))
+            .collect();
+        // The order in which they arrive makes no difference, nor does a copy.
+        decisions.extend(decisions.clone());
+        decisions.reverse();
+        let mut row = row("Europe/Berlin", "Mon 08:00 in, Mon 18:00 out").seen("Sun 00:00");
+        row.corrections = corrections(&[proposal(), proposal()], &decisions);
+        assert_eq!(row.outcome(), outcome);
+    }
+
+    /// The history says who asked for what and why, who decided, and what the machines had written.
+    #[test]
+    fn history() {
+        let row = row("Europe/Berlin", "Mon 08:00 in, Mon 18:00 out");
+        let decisions = [
+            decision(2, BOSS, Verdict::Approved),
+            decision(1, ANNA, Verdict::Approved),
+        ];
+        let histories = histories(&[proposal()], &decisions, &row.punches);
+        let history = &histories[0];
+        assert_eq!(history.proposal.reason, "I forgot to check out");
+        assert_eq!(history.verdict, Some(Verdict::Approved));
+        assert_eq!(history.originals, [row.punches[1].clone()]);
+        let said: Vec<_> = history
+            .decisions
+            .iter()
+            .map(|(d, counts)| (d.by, *counts))
+            .collect();
+        assert_eq!(said, [(ANNA, false), (BOSS, true)]);
+        // And the original is still a fact.
+        let facts = Facts {
+            corrections: &corrections(&[proposal()], &decisions),
+            ..row.facts()
+        };
+        let (sheet, _) = timesheet(&facts, &row.book(), row.as_of);
+        assert!(
+            sheet
+                .readings
+                .iter()
+                .any(|r| r.punch == punch(2) && r.read_as == ReadAs::Removed)
+        );
+    }
+}
