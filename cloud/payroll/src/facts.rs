@@ -53,7 +53,7 @@ pub struct Reading {
 }
 
 /// A punch that counts, as far as can be said without the ones around it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub id: PunchId,
     pub person: Uuid,

@@ -88,6 +88,7 @@
 
 #![deny(clippy::float_arithmetic)]
 
+mod absence;
 pub mod anomaly;
 mod clock;
 pub mod compare;
@@ -106,6 +107,7 @@ pub mod policy;
 mod premium;
 mod price;
 pub mod punch;
+pub mod recompute;
 pub mod rules;
 pub mod run;
 pub mod shift;
@@ -136,6 +138,7 @@ pub use punch::{
     Amend, Amendment, Change, Clock, Correction, Direction, Facts, Method, Punch, PunchId,
     SyncMark, When,
 };
+pub use recompute::{Conclusions, EmployeeDay};
 pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};
 pub use run::{Adjustment, Difference, PayRun, RunError, RunState, Step, adjustments};
 pub use shift::{Assignment, Break, Holiday, Hours, Override, Shift};

@@ -66,15 +66,15 @@ pub(crate) struct Over {
     pub multiplier: Factor,
 }
 
-/// The overtime in one person's slices, which are given by time.
-pub(crate) fn overtime(slices: &[Slice<'_>], plan: &Plan) -> Vec<Over> {
-    let worked: BTreeSet<Date> = slices.iter().map(|slice| slice.piece.day).collect();
+/// The overtime in one person's slices of whole work weeks, which are given by time; `worked` are all the days on
+/// which the person worked.
+pub(crate) fn overtime(slices: &[Slice<'_>], worked: &BTreeSet<Date>, plan: &Plan) -> Vec<Over> {
     let mut days: BTreeMap<Date, u64> = BTreeMap::new();
     let mut weeks: BTreeMap<Date, u64> = BTreeMap::new();
     let mut all: Vec<Over> = Vec::new();
     for (n, slice) in slices.iter().enumerate() {
         let settings = &slice.rules.pay.overtime;
-        let rest: &[Tier] = if is_rest_day(slice, &worked, plan) {
+        let rest: &[Tier] = if is_rest_day(slice, worked, plan) {
             &settings.rest_tiers
         } else {
             &[]

@@ -73,11 +73,18 @@ impl Session {
 }
 
 /// What the punches of one person came to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Paired {
+    /// By their beginning.
     pub sessions: Vec<Session>,
+    /// One for each punch, in their order.
     pub readings: Vec<Reading>,
+    /// About a punch, which is the first that each names.
     pub anomalies: Vec<Anomaly>,
+    /// Before which punches, by number, nothing was going on: whoever begins to read there reads the same.
+    pub rests: Vec<usize>,
+    /// Whether something was going on after the last punch.
+    pub open: bool,
 }
 
 /// A session that has begun.
@@ -99,12 +106,14 @@ struct Pairer<'a> {
     paired: Paired,
 }
 
-/// Pairs the punches of one person, which are given by time.
+/// Pairs the punches of one person, which are given by time, up to the first punch that nothing is going on before and
+/// that `until` names; to the end where it names none.
 pub(crate) fn pair(
     person: Uuid,
     punches: &[Placed],
     (rulebook, plan): (&Rulebook, &Plan),
     as_of: Timestamp,
+    until: impl Fn(usize) -> bool,
 ) -> Paired {
     let mut pairer = Pairer {
         person,
@@ -113,8 +122,15 @@ pub(crate) fn pair(
         paired: Paired::default(),
     };
     let mut counted: Option<(Timestamp, Direction)> = None;
-    for punch in punches {
+    for (n, punch) in punches.iter().enumerate() {
         let rules = rulebook.at(punch.at);
+        let alone = counted.is_none_or(|(at, _)| punch.at.duration_since(at) >= rules.repunch());
+        if alone && pairer.rests_before(punch, rules) {
+            if until(n) {
+                break;
+            }
+            pairer.paired.rests.push(n);
+        }
         let double_read = counted.is_some_and(|(at, direction)| {
             punch.at.duration_since(at) < rules.repunch()
                 && (punch.direction == Direction::Auto || punch.direction == direction)
@@ -132,6 +148,7 @@ pub(crate) fn pair(
         };
         pairer.paired.readings.push(punch.reading(read_as));
     }
+    pairer.paired.open = pairer.begun.is_some();
     if let Some(begun) = pairer.begun.take() {
         let over = as_of.duration_since(begun.check_in.at) > begun.rules.max_session();
         pairer.finish(
@@ -144,11 +161,21 @@ pub(crate) fn pair(
 }
 
 impl<'a> Pairer<'a> {
+    fn day(&self, punch: &Placed, rules: &Rules) -> Date {
+        self.plan
+            .working_day(self.person, punch.site, punch.at, rules)
+    }
+
+    /// Whether nobody is in, and nobody who comes in now goes on with a session that has an out already.
+    fn rests_before(&self, punch: &Placed, rules: &Rules) -> bool {
+        self.begun
+            .as_ref()
+            .is_none_or(|begun| begun.inside.is_none() && begun.day != self.day(punch, rules))
+    }
+
     /// Takes a punch into account and says which way it went.
     fn count(&mut self, punch: &Placed, rules: &'a Rules) -> Direction {
-        let day = self
-            .plan
-            .working_day(self.person, punch.site, punch.at, rules);
+        let day = self.day(punch, rules);
         if let Some(begun) = self.begun.take() {
             let too_long = punch.at.duration_since(begun.check_in.at) > begun.rules.max_session();
             if too_long || (begun.inside.is_none() && begun.day != day) {

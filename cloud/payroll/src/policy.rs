@@ -76,6 +76,12 @@ impl Factor {
         }
     }
 
+    /// That part of some seconds, a begun second left out.
+    pub(crate) fn of(self, seconds: u64) -> u64 {
+        let exact = u128::from(seconds) * u128::from(self.millionths.unsigned_abs());
+        u64::try_from(exact / 1_000_000).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn millionths(self) -> i64 {
         self.millionths
     }

@@ -7,13 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     anomaly::{Anomaly, Kind},
-    compare::rules_on,
     money::{Currency, HourlyRate},
     overtime::{Over, Slice, overtime},
     pay::Rates,
     policy::{Extra, Factor, OvertimeRate},
     premium::applied,
-    rules::Rules,
     statement::{Component, PayLine, PayTerms, Statement},
     work::{Piece, Worked, after},
 };
@@ -23,30 +21,68 @@ use crate::{
 /// Time without a rate is not paid and is an exception; so is what overtime adds where it waits for approval.
 #[must_use]
 pub fn statement(paid: &Worked, terms: &PayTerms<'_>, until: Date) -> (Statement, Vec<Anomaly>) {
-    let rates = Rates::new(terms.rates);
-    let mut made = Made {
-        terms,
-        rates: &rates,
-        lines: Vec::new(),
-        anomalies: Vec::new(),
-    };
+    let prices = Prices::new(terms);
+    let (mut lines, mut anomalies) = prices.absences(until);
     for pieces in paid.pieces.chunk_by(|a, b| a.person == b.person) {
-        let slices: Vec<_> = pieces.iter().flat_map(|piece| made.slices(piece)).collect();
-        made.person(&slices);
+        let pieces: Vec<&Piece> = pieces.iter().collect();
+        let days = pieces.iter().map(|piece| piece.day).collect();
+        let priced = prices.person(&pieces, &days);
+        lines.extend(priced.lines);
+        anomalies.extend(priced.anomalies.into_iter().map(|(_, anomaly)| anomaly));
     }
-    made.leave(until);
-    made.anomalies.sort_unstable();
-    (Statement::new(made.lines), made.anomalies)
+    anomalies.sort_unstable();
+    (Statement::new(lines), anomalies)
 }
 
-struct Made<'a> {
-    terms: &'a PayTerms<'a>,
-    rates: &'a Rates,
-    lines: Vec<PayLine>,
-    anomalies: Vec<Anomaly>,
+/// Terms, looked up by person.
+pub(crate) struct Prices<'a> {
+    pub terms: &'a PayTerms<'a>,
+    pub rates: Rates,
+    /// Seconds of overtime of a person and a day that somebody else has approved.
+    approved: BTreeMap<(Uuid, Date), u64>,
 }
 
-impl<'a> Made<'a> {
+/// The lines of some weeks of a person, and what is questionable about each day.
+#[derive(Debug, Default)]
+pub(crate) struct Priced {
+    pub lines: Vec<PayLine>,
+    pub anomalies: Vec<(Date, Anomaly)>,
+}
+
+impl<'a> Prices<'a> {
+    pub fn new(terms: &'a PayTerms<'a>) -> Self {
+        let mut approved: BTreeMap<_, u64> = BTreeMap::new();
+        for approval in terms.approvals.iter().filter(|a| a.by != a.person) {
+            *approved.entry((approval.person, approval.day)).or_default() += approval.seconds;
+        }
+        Self {
+            terms,
+            rates: Rates::new(terms.rates),
+            approved,
+        }
+    }
+
+    /// The lines of whole work weeks of a person's pieces, which are given by time; `worked` are all the days on
+    /// which the person worked.
+    pub fn person(&self, pieces: &[&'a Piece], worked: &BTreeSet<Date>) -> Priced {
+        let slices: Vec<_> = pieces.iter().flat_map(|piece| self.slices(piece)).collect();
+        let mut made = Made {
+            prices: self,
+            priced: Priced::default(),
+        };
+        made.person(&slices, worked);
+        made.priced
+    }
+
+    /// The first date of the work week that a piece belongs to.
+    pub fn week(&self, piece: &Piece) -> Date {
+        let book = self.terms.rules;
+        let rules = book
+            .version(piece.rules)
+            .unwrap_or_else(|| book.at(piece.from));
+        rules.pay.overtime.week_start.week_of(piece.day)
+    }
+
     /// A piece, split where another rate or other rules begin.
     fn slices(&self, piece: &'a Piece) -> Vec<Slice<'a>> {
         let book = self.terms.rules;
@@ -82,13 +118,20 @@ impl<'a> Made<'a> {
                     .checked_sub(1)
                     .map(|n| rates[n]),
                 rules: book.at(at),
-                week: rules.pay.overtime.week_start.week_of(piece.day),
+                week: self.week(piece),
             }
         });
         cut.filter(|slice| slice.seconds > 0).collect()
     }
+}
 
-    fn person(&mut self, slices: &[Slice<'a>]) {
+struct Made<'a> {
+    prices: &'a Prices<'a>,
+    priced: Priced,
+}
+
+impl<'a> Made<'a> {
+    fn person(&mut self, slices: &[Slice<'a>], worked: &BTreeSet<Date>) {
         // Per work week and currency: what was earned at straight time, in millionths of millionths, and in how long.
         let mut regular: BTreeMap<(Date, Currency), (i128, u64)> = BTreeMap::new();
         for slice in slices {
@@ -118,7 +161,7 @@ impl<'a> Made<'a> {
             let time = (slice.from, slice.seconds);
             for applied in applied(
                 slice.rules,
-                self.terms.plan,
+                self.prices.terms.plan,
                 slice.piece.site,
                 time,
                 rate.per_hour,
@@ -142,17 +185,8 @@ impl<'a> Made<'a> {
                 );
             }
         }
-        let mut approved: BTreeMap<Date, u64> = BTreeMap::new();
-        for approval in self.terms.approvals {
-            if slices
-                .first()
-                .is_some_and(|s| s.piece.person == approval.person)
-                && approval.by != approval.person
-            {
-                *approved.entry(approval.day).or_default() += approval.seconds;
-            }
-        }
-        for over in overtime(slices, self.terms.plan) {
+        let mut used: BTreeMap<Date, u64> = BTreeMap::new();
+        for over in overtime(slices, worked, self.prices.terms.plan) {
             let slice = &slices[over.slice];
             let Some(rate) = slice.rate else { continue };
             let settings = &slice.rules.pay.overtime;
@@ -173,9 +207,15 @@ impl<'a> Made<'a> {
             };
             let mut seconds = over.seconds;
             if settings.approval {
-                let left = approved.entry(slice.piece.day).or_default();
-                seconds = seconds.min(*left);
-                *left -= seconds;
+                let day = slice.piece.day;
+                let approved = self
+                    .prices
+                    .approved
+                    .get(&(slice.piece.person, day))
+                    .copied();
+                let used = used.entry(day).or_default();
+                seconds = seconds.min(approved.unwrap_or(0).saturating_sub(*used));
+                *used += seconds;
                 if seconds < over.seconds {
                     self.unpaid(
                         slice,
@@ -206,12 +246,13 @@ impl<'a> Made<'a> {
     }
 
     fn unpaid(&mut self, slice: &Slice<'_>, kind: Kind) {
-        self.anomalies.push(Anomaly {
+        let anomaly = Anomaly {
             person: Some(slice.piece.person),
             at: Some(slice.from),
             kind,
             punches: vec![slice.piece.check_in, slice.piece.check_out],
-        });
+        };
+        self.priced.anomalies.push((slice.piece.day, anomaly));
     }
 
     fn line(
@@ -236,7 +277,7 @@ impl<'a> Made<'a> {
             Component::Overtime { .. } => slice.week.saturating_add(6.days()),
             _ => slice.piece.day,
         };
-        self.lines.push(PayLine {
+        self.priced.lines.push(PayLine {
             person: slice.piece.person,
             day: slice.piece.day,
             due,
@@ -252,85 +293,6 @@ impl<'a> Made<'a> {
             shift: slice.piece.shift,
             punches: vec![slice.piece.check_in, slice.piece.check_out],
         });
-    }
-
-    /// Paid leave, and holidays that took a shift: the hours that were due.
-    fn leave(&mut self, until: Date) {
-        let plan = self.terms.plan;
-        for away in plan
-            .all_away()
-            .filter(|away| away.paid && away.date <= until)
-        {
-            let component = Component::Leave { kind: away.kind };
-            self.absence(away.person, away.date, component, away.portion);
-        }
-        let dates: BTreeSet<Date> = plan
-            .all_holidays()
-            .map(|h| h.date)
-            .filter(|date| *date <= until)
-            .collect();
-        for date in dates {
-            let rules = rules_on(self.terms.rules, date);
-            if !rules.pay.holiday_pay {
-                continue;
-            }
-            for person in plan.people() {
-                let taken = plan
-                    .scheduled(person, date, rules)
-                    .filter(|planned| !planned.shift.on_holidays);
-                let Some(holiday) = taken.and_then(|planned| plan.holiday(planned.site, date))
-                else {
-                    continue;
-                };
-                let component = Component::Holiday {
-                    name: holiday.name.clone(),
-                };
-                self.absence(person, date, component, Factor::ONE);
-            }
-        }
-    }
-
-    fn absence(&mut self, person: Uuid, date: Date, component: Component, portion: Factor) {
-        let rules: &Rules = rules_on(self.terms.rules, date);
-        let Some(planned) = self.terms.plan.scheduled(person, date, rules) else {
-            return;
-        };
-        let rates = self.rates.of(person);
-        let rate = rates
-            .partition_point(|rate| rate.from <= date)
-            .checked_sub(1)
-            .map(|n| rates[n]);
-        let seconds = planned.due_s;
-        let line = rate.and_then(|rate| {
-            let amount =
-                rate.per_hour
-                    .amount(seconds, portion, rate.currency, rules.pay.line_rounding)?;
-            Some(PayLine {
-                person,
-                day: date,
-                due: date,
-                component,
-                from: planned.start,
-                to: planned.end,
-                seconds,
-                per_hour: rate.per_hour,
-                factor: portion,
-                currency: rate.currency,
-                amount,
-                rules: rules.version,
-                shift: Some((planned.shift.id, planned.shift.from)),
-                punches: Vec::new(),
-            })
-        });
-        match line {
-            Some(line) => self.lines.push(line),
-            None => self.anomalies.push(Anomaly {
-                person: Some(person),
-                at: Some(planned.start),
-                kind: Kind::NoRate { seconds },
-                punches: Vec::new(),
-            }),
-        }
     }
 }
 

@@ -95,7 +95,7 @@ pub fn timesheet_planned(
     };
     let mut anomalies = gathered.anomalies;
     for punches in gathered.placed.chunk_by(|a, b| a.person == b.person) {
-        let paired = pair(punches[0].person, punches, (rules, plan), as_of);
+        let paired = pair(punches[0].person, punches, (rules, plan), as_of, |_| false);
         sheet.sessions.extend(paired.sessions);
         sheet.readings.extend(paired.readings);
         anomalies.extend(paired.anomalies);
@@ -116,7 +116,7 @@ pub(crate) fn rules_of<'a>(session: &Session, rules: &'a Rulebook) -> &'a Rules 
         .unwrap_or_else(|| rules.at(session.check_in.at))
 }
 
-fn days(sessions: &[Session], rulebook: &Rulebook) -> Vec<Day> {
+pub(crate) fn days(sessions: &[Session], rulebook: &Rulebook) -> Vec<Day> {
     let mut days: BTreeMap<(Uuid, Date), (u64, Vec<PunchId>)> = BTreeMap::new();
     for session in sessions {
         let Some(out) = session.check_out else {

@@ -128,38 +128,57 @@ pub fn worked(sheet: &Timesheet, rulebook: &Rulebook, plan: &Plan) -> (Worked, V
             .or_default()
             .push(session);
     }
-    let mut all = Worked::default();
-    let mut anomalies = Vec::new();
-    for ((person, date), sessions) in days {
-        let rules = rules_of(sessions[0], rulebook);
-        let planned = plan.scheduled(person, date, rules);
-        let mut day = DayOfWork {
-            rules,
-            planned,
-            pieces: Vec::new(),
-            effects: Vec::new(),
-            anomalies: Vec::new(),
-        };
-        for session in sessions {
-            day.take(session);
-        }
-        day.clip();
-        day.breaks();
-        all.pieces
-            .extend(day.pieces.into_iter().filter(|piece| piece.seconds > 0));
-        all.effects.extend(day.effects);
-        anomalies.extend(day.anomalies);
+    together(
+        days.values()
+            .map(|sessions| work_of_day(sessions, rulebook, plan)),
+    )
+}
+
+/// What the closed sessions of one working day of one person come to, which are given by time.
+pub(crate) fn work_of_day(
+    sessions: &[&Session],
+    rulebook: &Rulebook,
+    plan: &Plan,
+) -> (Worked, Vec<Anomaly>) {
+    let Some(first) = sessions.first() else {
+        return Default::default();
+    };
+    let rules = rules_of(first, rulebook);
+    let planned = plan.scheduled(first.person, first.day, rules);
+    let mut day = DayOfWork {
+        rules,
+        planned,
+        worked: Worked::default(),
+        anomalies: Vec::new(),
+    };
+    for session in sessions {
+        day.take(session);
     }
-    all.pieces.sort_by_key(|piece| (piece.person, piece.from));
-    (all, anomalies)
+    day.clip();
+    day.breaks();
+    day.worked.pieces.retain(|piece| piece.seconds > 0);
+    (day.worked, day.anomalies)
+}
+
+/// Days, which are given by person and date, in one.
+pub(crate) fn together(
+    days: impl IntoIterator<Item = (Worked, Vec<Anomaly>)>,
+) -> (Worked, Vec<Anomaly>) {
+    let mut all = <(Worked, Vec<Anomaly>)>::default();
+    for (day, anomalies) in days {
+        all.0.pieces.extend(day.pieces);
+        all.0.effects.extend(day.effects);
+        all.1.extend(anomalies);
+    }
+    all.0.pieces.sort_by_key(|piece| (piece.person, piece.from));
+    all
 }
 
 /// One person's working day, whose rules are those of its first session.
 struct DayOfWork<'a> {
     rules: &'a Rules,
     planned: Option<Planned<'a>>,
-    pieces: Vec<Piece>,
-    effects: Vec<Effect>,
+    worked: Worked,
     anomalies: Vec<Anomaly>,
 }
 
@@ -198,12 +217,12 @@ impl DayOfWork<'_> {
             let difference = piece.seconds.cast_signed() - session.seconds().cast_signed();
             self.effect(&piece, Setting::Rounding, difference);
         }
-        self.pieces.push(piece);
+        self.worked.pieces.push(piece);
     }
 
     fn effect(&mut self, piece: &Piece, setting: Setting, seconds: i64) {
         if seconds != 0 {
-            self.effects.push(Effect {
+            self.worked.effects.push(Effect {
                 person: piece.person,
                 day: piece.day,
                 setting,
@@ -229,12 +248,12 @@ impl DayOfWork<'_> {
         if !self.rules.pay.clip_early {
             return;
         }
-        for n in 0..self.pieces.len() {
-            let early = self.pieces[n].seconds_until(start);
+        for n in 0..self.worked.pieces.len() {
+            let early = self.worked.pieces[n].seconds_until(start);
             if early > 0 {
-                let before = self.pieces[n].clone();
-                self.pieces[n].from = after(before.from, early);
-                self.pieces[n].seconds -= early;
+                let before = self.worked.pieces[n].clone();
+                self.worked.pieces[n].from = after(before.from, early);
+                self.worked.pieces[n].seconds -= early;
                 self.effect(&before, Setting::ClipEarly, -early.cast_signed());
                 self.warn(&before, Kind::ClippedEarly { seconds: early });
             }
@@ -267,7 +286,7 @@ impl DayOfWork<'_> {
 
     /// The time between the day's pieces that lies in a window: breaks that were punched.
     fn gaps(&self, (from, to): (Timestamp, Timestamp)) -> Vec<Piece> {
-        let between = self.pieces.windows(2).map(|pair| {
+        let between = self.worked.pieces.windows(2).map(|pair| {
             let (begin, end) = (pair[0].to().max(from), pair[1].from.min(to));
             Piece {
                 from: begin,
@@ -287,24 +306,24 @@ impl DayOfWork<'_> {
             let seconds = gap.seconds.min(left);
             left -= seconds;
             self.effect(gap, Setting::PaidBreak, seconds.cast_signed());
-            self.pieces.push(Piece {
+            self.worked.pieces.push(Piece {
                 seconds,
                 ..gap.clone()
             });
         }
-        self.pieces.sort_by_key(|piece| piece.from);
+        self.worked.pieces.sort_by_key(|piece| piece.from);
     }
 
     /// Takes a break that wasn't punched out of the work in its window, from the window's beginning on; never more
     /// than was worked there.
     fn deduct(&mut self, planned: &Break, (from, to): (Timestamp, Timestamp), missing: u64) {
-        let day: u64 = self.pieces.iter().map(|piece| piece.seconds).sum();
+        let day: u64 = self.worked.pieces.iter().map(|piece| piece.seconds).sum();
         if planned.deduct_after_s.is_none_or(|after_s| day <= after_s) {
             return;
         }
         let mut missing = missing;
         let mut kept = Vec::new();
-        for piece in std::mem::take(&mut self.pieces) {
+        for piece in std::mem::take(&mut self.worked.pieces) {
             let (begin, end) = (piece.seconds_until(from), piece.seconds_until(to));
             let seconds = end.saturating_sub(begin).min(missing);
             if seconds == 0 || piece.paid_break {
@@ -325,7 +344,7 @@ impl DayOfWork<'_> {
             });
             kept.push(rest);
         }
-        self.pieces = kept;
+        self.worked.pieces = kept;
     }
 }
 

@@ -176,7 +176,7 @@ fn leave_without_limit_has_no_balance() {
     "Mon 08:00 in, Mon 12:00 out",
     "0.5",
     true,
-    "Mon work 4.0000 × 10 = 40.00, Mon leave 8.0000 × 10 × 0.5 = 40.00"
+    "Mon work 4.0000 × 10 = 40.00, Mon leave 4.0000 × 10 = 40.00"
 )]
 #[case::unpaid("", "1", false, "")]
 fn paid_leave(

@@ -18,6 +18,7 @@ mod pay;
 mod paying;
 mod premiums;
 mod properties;
+mod recompute;
 mod runs;
 mod settings;
 mod shifts;

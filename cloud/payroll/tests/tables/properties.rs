@@ -16,14 +16,14 @@ const BEGIN_S: i64 = 1_769_900_400;
 const DAYS: i64 = 90;
 
 #[derive(Clone, Debug, Default)]
-struct World {
-    punches: Vec<Punch>,
-    amendments: Vec<Amendment>,
-    marks: Vec<SyncMark>,
+pub struct World {
+    pub punches: Vec<Punch>,
+    pub amendments: Vec<Amendment>,
+    pub marks: Vec<SyncMark>,
 }
 
 impl World {
-    fn facts(&self) -> Facts<'_> {
+    pub fn facts(&self) -> Facts<'_> {
         Facts {
             punches: &self.punches,
             amendments: &self.amendments,
@@ -37,7 +37,7 @@ impl World {
     }
 }
 
-fn end() -> Timestamp {
+pub fn end() -> Timestamp {
     Timestamp::from_second(BEGIN_S + (DAYS + 30) * 86_400).unwrap()
 }
 
@@ -113,7 +113,7 @@ fn outbox(id: u128) -> impl Strategy<Value = World> {
         })
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub fn world() -> impl Strategy<Value = World> {
     (outbox(1), outbox(2)).prop_map(|(mut one, two)| {
         one.punches.extend(two.punches);
         one.amendments.extend(two.amendments);
@@ -121,7 +121,7 @@ fn world() -> impl Strategy<Value = World> {
     })
 }
 
-fn book() -> impl Strategy<Value = Rulebook> {
+pub fn rules() -> impl Strategy<Value = Rules> {
     (
         select(vec![
             "Europe/Berlin",
@@ -138,11 +138,15 @@ fn book() -> impl Strategy<Value = Rulebook> {
             let mut rules = Rules::new(1, Zone::named(zone).unwrap());
             (rules.repunch_s, rules.max_session_s) = (repunch_s, max_session_s);
             (rules.pairing, rules.midnight) = (pairing, midnight);
-            Rulebook::new(rules).unwrap()
+            rules
         })
 }
 
-fn rates() -> impl Strategy<Value = Vec<Rate>> {
+fn book() -> impl Strategy<Value = Rulebook> {
+    rules().prop_map(|rules| Rulebook::new(rules).unwrap())
+}
+
+pub fn rates() -> impl Strategy<Value = Vec<Rate>> {
     let rate = (
         1_u128..4,
         0_i64..DAYS,
