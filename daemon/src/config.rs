@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+mod gpio;
 mod schedule;
 mod ways;
 
+pub use gpio::{Gpio, Part};
 pub use schedule::Scheduled;
 pub use ways::Ways;
 
@@ -46,6 +48,14 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// Keys that contradict each other.
+    #[error("the configuration {path} is refused: {detail}")]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// Which keys, and what is wrong about them.
+        detail: String,
+    },
     /// A value outside its range.
     #[error("the configuration {path} is refused: {key} is {found}, but must be {wanted}")]
     Range {
@@ -74,6 +84,8 @@ pub struct Config {
     pub gate: Gate,
     /// Ways in without a face.
     pub ways: Ways,
+    /// Lamp, buzzer, relay and button.
+    pub gpio: Gpio,
     /// What is believed about the time.
     pub clock: Clock,
     /// How the cloud is reached.
@@ -339,6 +351,7 @@ impl Default for Config {
             camera: Camera::default(),
             gate: Gate::default(),
             ways: Ways::default(),
+            gpio: Gpio::default(),
             clock: Clock::default(),
             cloud: Cloud::default(),
             kiosk: Kiosk::default(),
@@ -451,6 +464,10 @@ impl Config {
         if !config.ways.lead_in(config.kiosk.listen.0.is_some()) {
             return Err(ConfigError::NoWayIn { path: path.into() });
         }
+        if let Some(detail) = config.gpio.contradiction() {
+            let path = path.into();
+            return Err(ConfigError::Contradiction { path, detail });
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data = folder.join(&config.data);
         config.models = folder.join(&config.models);
@@ -545,6 +562,18 @@ impl Config {
                 "gate.fpir",
                 gate.fpir.to_string(),
                 "between 0.00001 and 0.01",
+            ),
+            (
+                (0.5..=30.0).contains(&self.gpio.lamp_s),
+                "gpio.lamp_s",
+                self.gpio.lamp_s.to_string(),
+                "between 0.5 and 30",
+            ),
+            (
+                (0.1..=60.0).contains(&self.gpio.relay_s),
+                "gpio.relay_s",
+                self.gpio.relay_s.to_string(),
+                "between 0.1 and 60",
             ),
             (
                 (5.0..=3600.0).contains(&self.cloud.status_s),

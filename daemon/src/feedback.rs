@@ -34,6 +34,10 @@ pub trait Feedback: Send + Sync {
     /// What is looked at, and the face that is meant: for a screen that shows people themselves.
     /// The frame stays in memory.
     fn sees(&self, _frame: &Arc<Frame>, _face: Option<&Bounds>) {}
+
+    /// Whether the disk has no room for the next punch, before anybody makes it. Told when it
+    /// changes.
+    fn full(&self, _is_full: bool) {}
 }
 
 /// Several of them, told one after the other.
@@ -62,6 +66,10 @@ impl Feedback for All {
 
     fn sees(&self, frame: &Arc<Frame>, face: Option<&Bounds>) {
         self.0.iter().for_each(|one| one.sees(frame, face));
+    }
+
+    fn full(&self, is_full: bool) {
+        self.0.iter().for_each(|one| one.full(is_full));
     }
 }
 

@@ -14,6 +14,10 @@ use crate::outbox::FIRMWARE;
 
 mod metrics;
 
+/// With less room on its disk, in MiB, the terminal's next punches may find none: SQLite's own files
+/// need some of it.
+pub const FULL_MIB: u64 = 16;
+
 /// What the parts of the program say about themselves. Each change wakes the uplink, which
 /// sends a status.
 pub struct Vitals {
@@ -107,6 +111,19 @@ impl Vitals {
     /// That part is well again.
     pub fn well(&self, part: &'static str) {
         self.change(|said| said.faults.retain(|(of, _)| *of != part));
+    }
+
+    /// Looks whether the disk still has room for the next punches, and says so where it hasn't.
+    pub fn is_full(&self) -> bool {
+        let left = free_mib(&self.data).filter(|mib| *mib < FULL_MIB);
+        match left {
+            Some(mib) => self.fault(
+                "disk",
+                format!("the disk is full, {mib} MiB are left: punches may be refused; make room"),
+            ),
+            None => self.well("disk"),
+        }
+        left.is_some()
     }
 
     fn change(&self, change: impl FnOnce(&mut Said)) {

@@ -41,6 +41,7 @@ pub mod doctor;
 pub mod door;
 pub mod feedback;
 pub mod gate;
+pub mod gpio;
 pub mod health;
 pub mod heart;
 pub mod keys;

@@ -8,7 +8,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use limen_daemon::config::{self, Config};
 use limen_daemon::run::{RunError, Until};
-use limen_daemon::{camera, claim, doctor, log, run};
+use limen_daemon::stop::Stop;
+use limen_daemon::{camera, claim, doctor, gpio, log, run};
 use zeroize::Zeroizing;
 
 /// It could not go on.
@@ -69,6 +70,13 @@ enum Command {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// Go through lamp, buzzer, relay and button, one after the other, with the terminal stopped; exit 1 when a line
+    /// can't be had, doesn't do what it is told, or the button isn't pressed. The relay opens the door.
+    TestIo {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
     },
     /// Look at everything that a technician can mend, in order; exit 0 fine, 1 warnings, 2 faults.
     Doctor {
@@ -161,6 +169,24 @@ fn act(command: Command) -> anyhow::Result<ExitCode> {
             if !report.problems.is_empty() {
                 return Ok(ExitCode::from(1));
             }
+        }
+        Command::TestIo { config } => {
+            let config = load(&config)?;
+            if !config.gpio.is_used() {
+                anyhow::bail!(
+                    "[gpio] in the configuration names no line, so there is nothing to try"
+                );
+            }
+            let stop = Stop::new();
+            stop.set_on_signals()?;
+            let is_well = gpio::trial(&config.gpio, &stop, |row| println!("{row}"))?;
+            if !is_well {
+                println!("Something failed, or was broken off; see above.");
+                return Ok(ExitCode::from(FAILED));
+            }
+            println!(
+                "Every line did what it was told. Whether lamp, buzzer and door did, you have seen and heard."
+            );
         }
         Command::Doctor { config, json } => {
             let machine = doctor::Machine::at("/".as_ref());

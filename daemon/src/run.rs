@@ -19,8 +19,9 @@ use crate::clock::{self, Clock, ClockError, Reading};
 use crate::config::Config;
 use crate::database::{self, DatabaseError};
 use crate::door::{self, Door};
-use crate::feedback::{All, LogFeedback};
+use crate::feedback::{All, Feedback, LogFeedback};
 use crate::gate::{Punches, Rules};
+use crate::gpio;
 use crate::health::Vitals;
 use crate::heart::{self, Stage, Watch};
 use crate::keys::{self, Identity, KeyError};
@@ -184,6 +185,8 @@ struct Terminal {
     rostered: Arc<Notify>,
     vision: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
+    /// Lamp and button.
+    switches: Vec<JoinHandle<()>>,
     uplink: Uplink,
     kiosk: Option<Kiosk>,
     gallery: Arc<GallerySlot>,
@@ -276,13 +279,20 @@ impl Terminal {
         });
         recorder.say_face_off(recorder.face_is_off());
         let began = Instant::now();
+        let (stop, touch) = (Stop::new(), Touch::default());
+        let (lamp, switches) = gpio::spawn(&config.gpio, touch.clone(), &vitals, &stop)?;
         let (screen, events) = Screen::new();
         let door = Arc::new(Door::new(door::Parts {
             punches: Arc::clone(&recorder) as Arc<dyn Punches>,
             people: Arc::clone(&roster) as Arc<dyn door::People>,
             site: identity.site.signing_key,
             ways: config.ways.clone(),
-            feedback: Arc::new(All(vec![Box::new(LogFeedback), Box::new(screen.clone())])),
+            feedback: {
+                let mut all: Vec<Box<dyn Feedback>> =
+                    vec![Box::new(LogFeedback), Box::new(screen.clone())];
+                all.extend(lamp.map(|lamp| Box::new(lamp) as Box<dyn Feedback>));
+                Arc::new(All(all))
+            },
             rules,
             heart: vitals.heart().clone(),
             clock: Box::new(move || began.elapsed()),
@@ -291,9 +301,7 @@ impl Terminal {
                 Box::new(move || recorder.time_of_day())
             },
         }));
-        let stop = Stop::new();
         let frames = Latest::new();
-        let touch = Touch::default();
         let kiosk = kiosk::Parts {
             events,
             screen,
@@ -349,6 +357,7 @@ impl Terminal {
             rostered,
             vision: None,
             reader,
+            switches,
             uplink,
             kiosk,
             gallery,
@@ -364,7 +373,7 @@ impl Terminal {
         let heart = self.vitals.heart().clone();
         let mut look = tokio::time::interval(LOOK_AT_CLOCK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut camera_lost = None;
+        let (mut camera_lost, mut was_full) = (None, false);
         loop {
             let _turn = heart.enter(Stage::Main);
             tokio::select! {
@@ -385,6 +394,11 @@ impl Terminal {
                 _ = look.tick() => {
                     watch.look(&self.clock, &self.outbox, &self.vitals);
                     self.door.recheck();
+                    let is_full = self.vitals.is_full();
+                    if is_full != was_full {
+                        self.door.feedback().full(is_full);
+                        was_full = is_full;
+                    }
                     self.say_status(&mut said);
                 }
             }
@@ -396,11 +410,16 @@ impl Terminal {
             self.frames.close();
         }
         // Vision ends by itself once the frames that are there were looked at.
-        for (thread, name) in [
+        let threads = [
             (Some(self.camera), "camera"),
             (self.vision, "vision"),
             (self.reader, "reader"),
-        ] {
+        ];
+        let switches = self
+            .switches
+            .into_iter()
+            .map(|thread| (Some(thread), "gpio"));
+        for (thread, name) in threads.into_iter().chain(switches) {
             if thread.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!(thread = name, "a thread panicked");
             }

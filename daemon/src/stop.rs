@@ -1,7 +1,11 @@
 //! The one flag that ends every thread of the terminal.
 
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Set once, seen by all clones; waiting threads wake up at once.
 #[derive(Clone, Default)]
@@ -17,6 +21,35 @@ impl Stop {
     pub fn set(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
+    }
+
+    /// Sets it at SIGINT or SIGTERM, from a thread of its own.
+    ///
+    /// # Errors
+    /// When the operating system has no thread or no signal handler to give.
+    pub fn set_on_signals(&self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().enable_io().build()?;
+        let (mut interrupt, mut terminate) = {
+            let _inside = runtime.enter();
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
+        };
+        let stop = self.clone();
+        let wait = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            });
+            stop.set();
+        };
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(wait)
+            .map(drop)
     }
 
     /// Whether the end was asked for.

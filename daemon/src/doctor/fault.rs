@@ -87,6 +87,14 @@ faults! {
     CAMERA_BACKLIT: Warning, "camera-backlit", Problem::Backlit.words(), Problem::Backlit.mend();
     CAMERA_BLURRED: Warning, "camera-blurred", Problem::Blurred.words(), Problem::Blurred.mend();
     CAMERA_TURNED: Fault, "camera-turned", "the camera hangs on its head or on its side", Problem::UpsideDown.mend();
+    GPIO_MISSING: Fault, "gpio-missing", "lamp, buzzer, relay or button have a chip or a line that isn't there",
+        "`gpiodetect` and `gpioinfo` (package gpiod) show what is there; correct [gpio] in terminal.toml";
+    GPIO_DENIED: Fault, "gpio-denied", "the terminal's user may not open the GPIO chip",
+        "install the rule and the drop-in for GPIO (docs/technician.md, \"Lamp, buzzer and relay\"); run the doctor as the service's user, with -p SupplementaryGroups=gpio";
+    GPIO_HELD: Fault, "gpio-held", "something else has a line of lamp, buzzer, relay or button",
+        "take another line, or end what has it; a driver of the kernel goes with its line in /boot/firmware/config.txt";
+    GPIO_NOT_TAKEN: Fault, "gpio-not-taken", "the running terminal has not got its lamp, buzzer, relay or button",
+        "`journalctl -u limen-daemon -p err` says why; mostly its drop-in for GPIO is missing (docs/technician.md, \"Lamp, buzzer and relay\")";
     ADDRESS: Fault, "address", "the cloud's address can't be used",
         "correct `mqtt` in [cloud], or empty it, so that the one of the claim is taken";
     NAME: Fault, "name", "the cloud's name can't be resolved",

@@ -10,13 +10,11 @@ use super::fault;
 use super::round::{Machine, Said};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::health::free_mib;
+use crate::health::{FULL_MIB, free_mib};
 use crate::outbox::Outbox;
 
 /// A month of punches fits into that.
 const LOW_MIB: u64 = 200;
-/// SQLite's own files need some of it.
-const FULL_MIB: u64 = 16;
 /// At 85 °C a Raspberry Pi slows down.
 const HOT_C: i32 = 80;
 

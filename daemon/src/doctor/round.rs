@@ -12,6 +12,7 @@ use super::fault::{self, Fault, Severity};
 use super::{line, machine, site};
 use crate::camera::{self, CameraError, SightError};
 use crate::config::Config;
+use crate::gpio::{self, GpioError};
 use crate::keys::Identity;
 use crate::outbox::FIRMWARE;
 use limen_face::Models;
@@ -169,6 +170,9 @@ fn look(report: &mut Report, config: &Config, machine: &Machine) {
     for said in camera(config, models.as_ref().ok(), is_running) {
         report.say("camera", said);
     }
+    if config.gpio.is_used() {
+        report.say("gpio", gpio(config, is_running));
+    }
     if let Some(identity) = &identity {
         line::look(config, identity, is_running, |part, said| {
             report.say(part, said);
@@ -213,6 +217,37 @@ fn camera(config: &Config, models: Option<&Models>, is_running: bool) -> Vec<Sai
     problems
         .map(|problem| Said::Ill(fault::of(problem), shown.clone()))
         .collect()
+}
+
+/// The lines are looked at, never taken.
+fn gpio(config: &Config, is_running: bool) -> Said {
+    let wanted: Vec<_> = config.gpio.parts().collect();
+    let (chip, held) = match gpio::look(&config.gpio) {
+        Ok(seen) => seen,
+        Err(error @ GpioError::Denied(_)) => {
+            return Said::Ill(&fault::GPIO_DENIED, super::words(&error));
+        }
+        Err(error) => return Said::Ill(&fault::GPIO_MISSING, super::words(&error)),
+    };
+    let (ours, strangers): (Vec<_>, Vec<_>) = held.into_iter().partition(gpio::Holder::is_terminal);
+    if let Some(stranger) = strangers.into_iter().next() {
+        let seen = super::words(&GpioError::from(stranger));
+        return Said::Ill(&fault::GPIO_HELD, seen);
+    }
+    if is_running && ours.len() < wanted.len() {
+        let seen = format!("it has {} of {} lines of {chip}", ours.len(), wanted.len());
+        return Said::Ill(&fault::GPIO_NOT_TAKEN, seen);
+    }
+    let lines: Vec<_> = wanted
+        .iter()
+        .map(|(part, line)| format!("{part} {line}"))
+        .collect();
+    let who = if is_running {
+        "the running terminal has them"
+    } else {
+        "free"
+    };
+    Said::Well(format!("{chip}: {}; {who}", lines.join(", ")))
 }
 
 fn of_camera(error: &CameraError) -> &'static Fault {
