@@ -5,17 +5,30 @@
 //! from all of them:
 //!
 //! ```text
-//! punches + amendments + corrections + clock marks + rules  →  timesheet (+ anomalies)
-//! timesheet + rates                                         →  payout lines (+ anomalies)
-//! timesheet + now                                           →  who is in
+//! punches + amendments + corrections + clock marks + rules + plan  →  timesheet (+ anomalies)
+//! timesheet + plan + rules                                         →  paid time (+ effects, anomalies)
+//! paid time + rates + rules + plan                                 →  statement (+ anomalies)
+//! statement + pay runs before                                      →  pay run, adjustments
+//! timesheet + paid time + statement                                →  explanation
+//! timesheet + now                                                  →  who is in
 //! ```
 //!
 //! 1. [`timesheet()`] takes out duplicates, finds the time of each punch (a terminal's clock may
 //!    never have been set), applies what was amended at the screen and what corrections were
-//!    approved, pairs what is left into sessions, and adds up days.
-//! 2. [`payout()`] turns closed sessions into money: whole seconds times the hourly rate, rounded
-//!    once, at the line. The sum of the lines is the total.
-//! 3. [`status_now`] says who is in, since when, and how much it is today.
+//!    approved, pairs what is left into sessions, and adds up days. Where work is planned (a
+//!    [`Plan`]), [`timesheet_planned`] puts each punch to the shift that it is about.
+//! 2. [`worked`] makes paid time of sessions: rounding, early clipping, breaks. All are off by
+//!    default, and what they add or take is an [`Effect`] each. [`compare()`] says who was late,
+//!    early, short or absent; that changes no pay.
+//! 3. [`statement`](statement()) turns paid time into money: hours at their rate, premiums, what
+//!    overtime adds, paid leave. A line is one multiplication of whole seconds, rounded once; the
+//!    sum of the lines is the total. [`payout()`] is the same where nothing but a rate is agreed.
+//! 4. A [`PayRun`] pays the lines that are due in a [`Period`]. Once locked it never changes; what
+//!    is learned later is an [`Adjustment`] in the next one.
+//! 5. [`explain()`] returns every second and every cent with its punches, rules and rate;
+//!    [`status_now`] says who is in, since when, and how much it is today.
+//! 6. [`Conclusions`] keeps all of that and computes only the employee-days again that new facts
+//!    touch.
 //!
 //! Bad data is not an error. What can't be believed or paired becomes an [`Anomaly`] that names
 //! the facts it comes from. An *exception* withholds the time until a person settles it, and an

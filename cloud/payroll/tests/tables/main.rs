@@ -13,6 +13,7 @@ mod days;
 mod leave;
 mod money;
 mod overtime;
+mod page;
 mod pairing;
 mod pay;
 mod paying;
