@@ -3,13 +3,13 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::punch::PunchId;
 
 /// Whether time is withheld.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It counts; somebody should look.
@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 /// What is questionable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -120,7 +120,7 @@ pub enum Kind {
 }
 
 /// A finding, and what it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Anomaly {
     /// Whose time it is about; nobody's, for an amendment of an unknown punch.
     pub person: Option<Uuid>,

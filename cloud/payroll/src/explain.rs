@@ -69,33 +69,28 @@ pub fn explain(
 ) -> Explanation {
     let mut days: BTreeMap<Date, ExplainedDay> = BTreeMap::new();
     let mut punches = BTreeMap::new();
-    for session in sheet
-        .sessions
-        .iter()
-        .filter(|s| s.person == person && period.contains(s.day))
-    {
+    let sessions = of(&sheet.sessions, person, |session| session.person);
+    for session in sessions.iter().filter(|s| period.contains(s.day)) {
         let day = days.entry(session.day).or_default();
         day.session_s += session.seconds();
         day.sessions.push(session.clone());
         punches.insert(session.check_in.punch, session.day);
         punches.extend(session.check_out.map(|out| (out.punch, session.day)));
     }
-    for reading in sheet.readings.iter().filter(|r| r.person == person) {
+    for reading in of(&sheet.readings, person, |reading| reading.person) {
         if let Some(day) = punches.get(&reading.punch) {
             days.entry(*day).or_default().punches.push(reading.clone());
         }
     }
-    for effect in paid
-        .effects
-        .iter()
-        .filter(|e| e.person == person && period.contains(e.day))
-    {
+    let effects = of(&paid.effects, person, |effect| effect.person);
+    for effect in effects.iter().filter(|e| period.contains(e.day)) {
         let day = days.entry(effect.day).or_default();
         day.effect_s += effect.seconds;
         day.effects.push(effect.clone());
     }
-    let due = statement.between(period.first, period.last);
-    for line in due.lines.iter().filter(|line| line.person == person) {
+    let lines = of(&statement.lines, person, |line| line.person);
+    let due = Statement::new(lines.to_vec()).between(period.first, period.last);
+    for line in &due.lines {
         let day = days.entry(line.day).or_default();
         day.paid_s += if line.component.is_time() {
             line.seconds
@@ -113,10 +108,13 @@ pub fn explain(
         person,
         period,
         days: days.into_values().collect(),
-        totals: due
-            .totals
-            .into_iter()
-            .filter(|total| total.person == person)
-            .collect(),
+        totals: due.totals,
     }
+}
+
+/// A person's part of a list that is ordered by person.
+fn of<T>(list: &[T], person: Uuid, whose: impl Fn(&T) -> Uuid) -> &[T] {
+    let begin = list.partition_point(|item| whose(item) < person);
+    let end = list.partition_point(|item| whose(item) <= person);
+    &list[begin..end]
 }

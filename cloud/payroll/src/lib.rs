@@ -102,6 +102,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod absence;
+pub mod adjust;
 pub mod anomaly;
 mod clock;
 pub mod compare;
@@ -129,6 +130,7 @@ pub mod timesheet;
 pub mod work;
 pub mod zone;
 
+pub use adjust::{Adjustment, Difference, adjustments};
 pub use anomaly::{Anomaly, Kind, Severity};
 pub use compare::{Compared, Synced, compare, watermark};
 pub use correction::{Decision, History, Proposal, Verdict, corrections, histories};
@@ -153,7 +155,7 @@ pub use punch::{
 };
 pub use recompute::{Conclusions, EmployeeDay};
 pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};
-pub use run::{Adjustment, Difference, PayRun, RunError, RunState, Step, adjustments};
+pub use run::{PayRun, RunError, RunState, Scope, Step};
 pub use shift::{Assignment, Break, Holiday, Hours, Override, Shift};
 pub use statement::{Component, PayLine, PayTerms, Statement};
 pub use timesheet::{Day, Timesheet, hours, timesheet, timesheet_planned};

@@ -1,13 +1,14 @@
 //! Pay runs: draft → reviewed → locked → paid. What is locked never changes; what is learned later is an adjustment
 //! in the next run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    adjust::{Adjustment, Payers, adjustments},
     anomaly::{Anomaly, Severity},
     money::{Currency, Minor},
     period::Period,
@@ -39,33 +40,58 @@ pub struct Step {
     pub at: Timestamp,
 }
 
-/// What was learned of a day that is locked already: the difference to what was paid for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adjustment {
-    /// The locked run that it is about.
-    pub run: Uuid,
-    /// Whose.
-    pub person: Uuid,
-    /// The working day.
-    pub day: Date,
-    /// In which currency.
-    pub currency: Currency,
-    /// More seconds than were paid, or fewer.
-    pub seconds: i64,
-    /// More money than was paid, or less.
-    pub amount: Minor,
+/// Whose pay of which dates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Which dates.
+    pub period: Period,
+    /// Of these people; `None` is everybody.
+    pub people: Option<BTreeSet<Uuid>>,
+}
+
+impl Scope {
+    /// Everybody's pay of a period.
+    #[must_use]
+    pub fn everybody(period: Period) -> Self {
+        Self {
+            period,
+            people: None,
+        }
+    }
+
+    /// One person's.
+    #[must_use]
+    pub fn one(person: Uuid, period: Period) -> Self {
+        Self {
+            period,
+            people: Some(BTreeSet::from([person])),
+        }
+    }
+
+    /// Whether it has what is due for a person on a date.
+    #[must_use]
+    pub fn covers(&self, person: Uuid, due: Date) -> bool {
+        self.period.contains(due) && self.has(person)
+    }
+
+    pub(crate) fn has(&self, person: Uuid) -> bool {
+        self.people
+            .as_ref()
+            .is_none_or(|people| people.contains(&person))
+    }
 }
 
 /// The pay of a period.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayRun {
     /// Which run.
     pub id: Uuid,
     /// What it pays.
-    pub period: Period,
+    pub scope: Scope,
     /// How far it is.
     pub state: RunState,
-    /// The lines that are due in the period.
+    /// The lines that are due in its scope, without those that a locked run has paid.
     pub lines: Vec<PayLine>,
     /// What is paid or taken back for runs before.
     pub adjustments: Vec<Adjustment>,
@@ -95,30 +121,16 @@ pub enum RunError {
     Unsettled(Vec<Anomaly>),
 }
 
-/// What a person gets in a run, beside the run before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// Who.
-    pub person: Uuid,
-    /// In which currency.
-    pub currency: Currency,
-    /// In the run before.
-    pub before: Minor,
-    /// In this one.
-    pub now: Minor,
-    /// Seconds in the run before.
-    pub before_s: i64,
-    /// Seconds in this one.
-    pub now_s: i64,
-}
-
 impl PayRun {
-    /// A draft of everything that is due in a period, and of what has changed in the runs before it.
+    /// A draft of everything that is due in a scope and that no run before has paid, and of what has changed in what
+    /// they have paid for the same people. What is due is paid by one run, also where scopes overlap.
     ///
-    /// `anomalies` are those of the period; flags among them withhold nothing and are left out.
+    /// `before` are all the runs that there are, in the order in which they were locked. `anomalies` are those of the
+    /// period; flags among them withhold nothing and are left out, and so is what is about other people.
     #[must_use]
     pub fn draft(
-        (id, period): (Uuid, Period),
+        id: Uuid,
+        scope: Scope,
         statement: &Statement,
         anomalies: &[Anomaly],
         before: &[Self],
@@ -126,7 +138,7 @@ impl PayRun {
     ) -> Self {
         let mut run = Self {
             id,
-            period,
+            scope,
             state: RunState::Draft,
             lines: Vec::new(),
             adjustments: Vec::new(),
@@ -142,13 +154,19 @@ impl PayRun {
     }
 
     fn fill(&mut self, statement: &Statement, anomalies: &[Anomaly], before: &[Self]) {
-        self.lines = statement.between(self.period.first, self.period.last).lines;
+        let paid = Payers::new(before);
+        let due = |line: &&PayLine| {
+            self.scope.covers(line.person, line.due) && paid.payer(line.person, line.due).is_none()
+        };
+        self.lines = statement.lines.iter().filter(due).cloned().collect();
         self.adjustments = adjustments(before, statement);
-        self.unsettled = anomalies
-            .iter()
-            .filter(|a| a.severity() == Severity::Exception)
-            .cloned()
-            .collect();
+        self.adjustments
+            .retain(|adjustment| self.scope.has(adjustment.person));
+        let open = |a: &&Anomaly| {
+            a.severity() == Severity::Exception
+                && a.person.is_none_or(|person| self.scope.has(person))
+        };
+        self.unsettled = anomalies.iter().filter(open).cloned().collect();
         self.unsettled.sort_unstable();
     }
 
@@ -233,28 +251,6 @@ impl PayRun {
         totals
     }
 
-    /// Beside the run before: who gets more, who less, who is new or gone. Who gets the same is there too.
-    #[must_use]
-    pub fn difference(&self, before: &Self) -> Vec<Difference> {
-        let (now, before) = (self.totals(), before.totals());
-        let mut keys: Vec<_> = now.keys().chain(before.keys()).copied().collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let of = |key| {
-            let (before, now) = (before.get(&key).copied(), now.get(&key).copied());
-            let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
-            Difference {
-                person: key.0,
-                currency: key.1,
-                before: before.1,
-                now: now.1,
-                before_s: before.0,
-                now_s: now.0,
-            }
-        };
-        keys.into_iter().map(of).collect()
-    }
-
     fn from(&self, needs: RunState, to: RunState) -> Result<(), RunError> {
         if self.state == needs {
             Ok(())
@@ -278,67 +274,10 @@ impl PayRun {
     }
 }
 
-fn time(line: &PayLine) -> i64 {
+pub(crate) fn time(line: &PayLine) -> i64 {
     if line.component.is_time() {
         line.seconds.cast_signed()
     } else {
         0
     }
-}
-
-/// What has to be paid or taken back for locked runs: what their periods come to now, less what they paid, less what
-/// later runs that are locked have adjusted already.
-#[must_use]
-pub fn adjustments(runs: &[PayRun], statement: &Statement) -> Vec<Adjustment> {
-    let mut all = Vec::new();
-    let locked = || runs.iter().filter(|run| run.state >= RunState::Locked);
-    for run in locked() {
-        let mut days: BTreeMap<(Uuid, Date, Currency), (i64, i64)> = BTreeMap::new();
-        let mut add = |key, seconds, amount| {
-            let day = days.entry(key).or_default();
-            *day = (day.0 + seconds, day.1 + amount);
-        };
-        for line in statement
-            .lines
-            .iter()
-            .filter(|line| run.period.contains(line.due))
-        {
-            add(
-                (line.person, line.day, line.currency),
-                time(line),
-                line.amount.0,
-            );
-        }
-        for line in &run.lines {
-            add(
-                (line.person, line.day, line.currency),
-                -time(line),
-                -line.amount.0,
-            );
-        }
-        for made in locked()
-            .flat_map(|other| &other.adjustments)
-            .filter(|made| made.run == run.id)
-        {
-            add(
-                (made.person, made.day, made.currency),
-                -made.seconds,
-                -made.amount.0,
-            );
-        }
-        let open = days
-            .into_iter()
-            .filter(|(_, difference)| *difference != (0, 0));
-        all.extend(
-            open.map(|((person, day, currency), (seconds, amount))| Adjustment {
-                run: run.id,
-                person,
-                day,
-                currency,
-                seconds,
-                amount: Minor(amount),
-            }),
-        );
-    }
-    all
 }

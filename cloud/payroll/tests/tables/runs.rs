@@ -2,15 +2,19 @@
 
 use jiff::{Timestamp, civil::Date};
 use limen_payroll::{
-    Adjustment, Amend, Anomaly, Change, Correction, Direction, PayRun, Period, Periods, Rate,
-    RunError, RunState, Statement, Weekday, When,
+    Adjustment, Amend, Anomaly, Change, Correction, Direction, PayRun, PayTerms, Period, Periods,
+    Plan, Rate, RunError, RunState, Scope, Statement, Weekday, When, statement, timesheet_planned,
+    worked,
 };
 use rstest::rstest;
 use uuid::Uuid;
 
+use proptest::prelude::*;
+
 use crate::{
     clerk::{ANNA, BOB, CLERK, Row, row},
     pay::{stated, ten},
+    properties::{World, end, rates, rules, world},
 };
 
 fn day(date: &str) -> Date {
@@ -111,7 +115,8 @@ fn computed(row: &Row, n: u128) -> (Statement, Vec<Anomaly>) {
 fn draft(row: &Row, n: u128, before: &[PayRun]) -> PayRun {
     let (statement, anomalies) = computed(row, n);
     PayRun::draft(
-        (Uuid::from_u128(n), week(n)),
+        Uuid::from_u128(n),
+        Scope::everybody(week(n)),
         &statement,
         &anomalies,
         before,
@@ -291,7 +296,8 @@ fn the_difference_to_the_run_before() {
     assert_eq!(said, [(16_000, 9_000, -7 * 3_600)]);
     let rate: &[Rate] = &[];
     let nothing = PayRun::draft(
-        (Uuid::from_u128(3), week(SECOND)),
+        Uuid::from_u128(3),
+        Scope::everybody(week(SECOND)),
         &stated(&two_weeks(), rate, &[]).0,
         &[],
         &[],
@@ -302,4 +308,121 @@ fn the_difference_to_the_run_before() {
         0,
         "who gets nothing any more is there too"
     );
+}
+
+/// Anna leaves on Tuesday and is paid at once; the run of the week pays the rest of her week and everybody else's.
+#[test]
+fn a_run_for_one_person_is_not_paid_again_by_the_run_for_everybody() {
+    let row = corrected();
+    let (statement, _) = computed(&row, FIRST);
+    let until_tuesday = Period {
+        first: day("06-01"),
+        last: day("06-02"),
+    };
+    let scope = Scope::one(ANNA, until_tuesday);
+    let mut own = PayRun::draft(
+        Uuid::from_u128(9),
+        scope,
+        &statement,
+        &[],
+        &[],
+        (CLERK, now()),
+    );
+    assert_eq!(paid(&own), "16.00 h 160.00");
+    // As long as it is a draft it has paid nothing.
+    assert_eq!(
+        paid(&draft(&row, FIRST, std::slice::from_ref(&own))),
+        "24.00 h 240.00"
+    );
+    own.review(CLERK, now()).unwrap();
+    own.lock(&[], CLERK, now()).unwrap();
+    assert_eq!(paid(&draft(&row, FIRST, &[own])), "8.00 h 80.00");
+}
+
+/// Bob's run has nothing to do with what is adjusted, or open, for Anna.
+#[test]
+fn a_run_for_one_person_leaves_others_alone() {
+    let first = locked(&two_weeks(), FIRST, &[]);
+    let (statement, anomalies) = computed(&two_weeks(), FIRST);
+    let corrected = computed(&corrected(), FIRST).0;
+    let scope = Scope::one(BOB, week(SECOND));
+    let run = PayRun::draft(
+        Uuid::from_u128(9),
+        scope,
+        &corrected,
+        &anomalies,
+        &[first],
+        (CLERK, now()),
+    );
+    assert_eq!(
+        (run.lines, run.adjustments, run.unsettled),
+        (vec![], vec![], vec![])
+    );
+    assert!(!statement.lines.is_empty() && !anomalies.is_empty());
+}
+
+/// A locked run is kept as it is: what is written is read again.
+#[test]
+fn a_run_is_written_and_read_again() {
+    let first = locked(&two_weeks(), FIRST, &[]);
+    let second = locked(&corrected(), SECOND, std::slice::from_ref(&first));
+    assert!(!first.unsettled.is_empty() && !second.adjustments.is_empty());
+    for run in [first, second] {
+        let json = serde_json::to_string(&run).unwrap();
+        assert_eq!(serde_json::from_str::<PayRun>(&json).unwrap(), run);
+    }
+}
+
+proptest! {
+    /// Facts come late, scopes overlap, some runs are for one person: when all is known and everybody has been paid,
+    /// all the runs together have paid what all of it comes to, to the cent and for each person.
+    #[test]
+    fn what_is_due_is_paid_once(
+        world in world(),
+        rules in rules(),
+        rates in rates(),
+        steps in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0_i64..120, 0_i64..60, prop::option::of(1_u128..4)),
+            0..8,
+        ),
+    ) {
+        let book = limen_payroll::Rulebook::new(rules).unwrap();
+        let plan = Plan::default();
+        let terms = PayTerms { rules: &book, plan: &plan, rates: &rates, approvals: &[] };
+        let computed = |known: usize| {
+            let so_far = World { punches: world.punches[..known].to_vec(), ..world.clone() };
+            let (sheet, mut anomalies) = timesheet_planned(&so_far.facts(), &book, &plan, end());
+            let (statement, unpaid) = statement(&worked(&sheet, &book, &plan).0, &terms, day("12-31"));
+            anomalies.extend(unpaid);
+            (statement, anomalies)
+        };
+        let after = |first: Date, days: i64| first.saturating_add(jiff::Span::new().days(days));
+        let mut runs: Vec<PayRun> = Vec::new();
+        let mut pay = |known: usize, scope: Scope| {
+            let (statement, anomalies) = computed(known);
+            let id = Uuid::from_u128(u128::try_from(runs.len()).unwrap());
+            let mut run = PayRun::draft(id, scope, &statement, &anomalies, &runs, (CLERK, now()));
+            run.review(CLERK, now()).unwrap();
+            let accepted = run.unsettled.clone();
+            run.lock(&accepted, CLERK, now()).unwrap();
+            runs.push(run);
+        };
+        for (known, from, days, person) in steps {
+            let first = after(day("01-20"), from);
+            let period = Period { first, last: after(first, days) };
+            let people = person.map(|person| std::iter::once(Uuid::from_u128(person)).collect());
+            pay(known.index(world.punches.len() + 1), Scope { period, people });
+        }
+        let everything = Period { first: day("01-01"), last: day("12-31") };
+        pay(world.punches.len(), Scope::everybody(everything));
+        let mut paid = std::collections::BTreeMap::new();
+        for (key, (seconds, amount)) in runs.iter().flat_map(PayRun::totals) {
+            let sum: &mut (i64, i64) = paid.entry(key).or_default();
+            *sum = (sum.0 + seconds, sum.1 + amount.0);
+        }
+        paid.retain(|_, sum| *sum != (0, 0));
+        let (statement, _) = computed(world.punches.len());
+        let due = statement.totals.iter().map(|t| ((t.person, t.currency), (t.seconds.cast_signed(), t.amount.0)));
+        prop_assert_eq!(paid, due.filter(|(_, sum)| *sum != (0, 0)).collect::<std::collections::BTreeMap<_, _>>());
+    }
 }
