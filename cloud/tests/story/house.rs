@@ -158,6 +158,28 @@ impl House {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"))
     }
 
+    /// Presses a button of the screen that a terminal serves at this address, as its page does.
+    pub fn press(&self, screen: &str, path: &str, body: &Value) {
+        let request = self.client.post(format!("{screen}{path}"));
+        let request = request.header("origin", screen).json(body);
+        self.answer(request, path);
+    }
+
+    /// The number of a frame on such a screen that is newer than that one, if one comes within two seconds.
+    pub fn frame(&self, screen: &str, after: u64) -> Option<u64> {
+        let request = self.client.get(format!("{screen}/frame?after={after}"));
+        let answer = self
+            .runtime
+            .block_on(async { request.send().await?.error_for_status() });
+        let answer = answer.unwrap_or_else(|error| panic!("{screen}: {error}"));
+        if answer.status() == StatusCode::NO_CONTENT {
+            return None;
+        }
+        let facts: Value =
+            serde_json::from_slice(answer.headers()["x-limen-frame"].as_bytes()).unwrap();
+        facts["number"].as_u64()
+    }
+
     /// Adds a person with these photographs, at 20.00 an hour.
     pub fn enrol(&mut self, name: &'static str, photos: &[PathBuf]) {
         let mut form = Form::new()

@@ -10,7 +10,10 @@
 )]
 
 mod broker;
+#[path = "../faults/checker.rs"]
+mod checker;
 mod collection;
+mod f14_camera;
 mod full_disk;
 mod house;
 mod kills;
