@@ -1,6 +1,6 @@
 //! Planned against actual: late, early, short, absent. None of it changes pay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::{
     Timestamp,
@@ -95,11 +95,17 @@ pub fn compare(
             date = next;
         }
     }
-    for reading in &sheet.readings {
+    // Whoever has a session was seen. Of the other punches it has to be found out whose day they are of.
+    let ends = |s: &Session| [Some(s.check_in.punch), s.check_out.map(|out| out.punch)];
+    let paired: HashSet<PunchId> = sheet.sessions.iter().flat_map(ends).flatten().collect();
+    let lone = |r: &&Reading| {
+        !matches!(r.read_as, ReadAs::Removed | ReadAs::NotMe) && !paired.contains(&r.punch)
+    };
+    for reading in sheet.readings.iter().filter(lone) {
         let Some(at) = reading.at else { continue };
         let day = plan.working_day(reading.person, reading.site, at, rulebook.at(at));
         if let Some(actual) = days.get_mut(&(reading.person, day)) {
-            actual.readings.push(reading);
+            actual.seen = true;
         }
     }
     let mut compared = Vec::new();
@@ -161,7 +167,8 @@ pub(crate) fn rules_on(rulebook: &Rulebook, date: Date) -> &Rules {
 #[derive(Default)]
 struct Actual<'a> {
     sessions: Vec<&'a Session>,
-    readings: Vec<&'a Reading>,
+    /// Whether there is a punch that no session has.
+    seen: bool,
     paid_s: u64,
 }
 
@@ -173,13 +180,9 @@ impl Actual<'_> {
         known: bool,
     ) -> Vec<(Timestamp, Kind, Vec<PunchId>)> {
         let mut found = Vec::new();
-        let seen = self
-            .readings
-            .iter()
-            .any(|r| !matches!(r.read_as, ReadAs::Removed | ReadAs::NotMe));
         let (Some(first), Some(last)) = (self.sessions.first(), self.sessions.last()) else {
             // A punch that isn't a session is an exception already, not absence.
-            if known && !seen && whole_day {
+            if known && !self.seen && whole_day {
                 found.push((
                     planned.start,
                     Kind::Absent { day: planned.date },

@@ -161,24 +161,24 @@ pub(crate) fn pair(
 }
 
 impl<'a> Pairer<'a> {
-    fn day(&self, punch: &Placed, rules: &Rules) -> Date {
-        self.plan
-            .working_day(self.person, punch.site, punch.at, rules)
-    }
-
     /// Whether nobody is in, and nobody who comes in now goes on with a session that has an out already.
     fn rests_before(&self, punch: &Placed, rules: &Rules) -> bool {
+        let day = || {
+            self.plan
+                .working_day(self.person, punch.site, punch.at, rules)
+        };
         self.begun
             .as_ref()
-            .is_none_or(|begun| begun.inside.is_none() && begun.day != self.day(punch, rules))
+            .is_none_or(|begun| begun.inside.is_none() && begun.day != day())
     }
 
     /// Takes a punch into account and says which way it went.
     fn count(&mut self, punch: &Placed, rules: &'a Rules) -> Direction {
-        let day = self.day(punch, rules);
+        let (plan, person) = (self.plan, self.person);
+        let day = || plan.working_day(person, punch.site, punch.at, rules);
         if let Some(begun) = self.begun.take() {
             let too_long = punch.at.duration_since(begun.check_in.at) > begun.rules.max_session();
-            if too_long || (begun.inside.is_none() && begun.day != day) {
+            if too_long || (begun.inside.is_none() && begun.day != day()) {
                 self.finish(begun, State::Forgotten, None);
             } else {
                 self.begun = Some(begun);
@@ -204,7 +204,7 @@ impl<'a> Pairer<'a> {
                 }
             }
             (_, Some(mut begun))
-                if begun.rules.pairing == Pairing::FirstInLastOut && begun.day == day =>
+                if begun.rules.pairing == Pairing::FirstInLastOut && begun.day == day() =>
             {
                 begun.inside.get_or_insert(stamp);
                 self.begun = Some(begun);
@@ -216,7 +216,7 @@ impl<'a> Pairer<'a> {
                 self.begun = Some(Begun {
                     check_in: stamp,
                     site: punch.site,
-                    day,
+                    day: day(),
                     rules,
                     last_out: None,
                     inside: Some(stamp),

@@ -27,6 +27,9 @@ pub enum PlanError {
     /// The window around a shift is too wide.
     #[error("the shift {0} takes in punches of more than 43200 seconds around it: give less")]
     Window(Uuid),
+    /// A break, or the hours that are due, are longer than a day.
+    #[error("the shift {0} has a break or hours of more than 86400 seconds: give less")]
+    Length(Uuid),
 }
 
 /// Planned work. The default plans nothing.
@@ -71,10 +74,11 @@ impl Planned<'_> {
     /// From when to when punches are of this shift's day.
     fn window(&self) -> (Timestamp, Timestamp) {
         let seconds = |s| SignedDuration::from_secs(i64::from(s));
-        (
-            self.start - seconds(self.shift.begin_before_s),
-            self.end + seconds(self.shift.end_after_s),
-        )
+        let from = self
+            .start
+            .saturating_sub(seconds(self.shift.begin_before_s));
+        let to = self.end.saturating_add(seconds(self.shift.end_after_s));
+        (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -103,6 +107,14 @@ impl Plan {
         for shift in shifts {
             if shift.begin_before_s.max(shift.end_after_s) > 43_200 {
                 return Err(PlanError::Window(shift.id));
+            }
+            let due_s = match shift.hours {
+                Hours::Flexible { due_s, .. } => due_s,
+                Hours::Fixed { .. } => 0,
+            };
+            let lengths = shift.breaks.iter().map(|planned| planned.seconds);
+            if lengths.chain([due_s]).any(|seconds| seconds > 86_400) {
+                return Err(PlanError::Length(shift.id));
             }
             let versions = plan.shifts.entry(shift.id).or_default();
             match versions.binary_search_by_key(&shift.from, |version| version.from) {
@@ -216,7 +228,7 @@ impl Plan {
             .partition_point(|s| s.from <= date)
             .checked_sub(1)?];
         let zone = rules.zone_of(site);
-        if zone.local(zone.midnight(date)).date() != date {
+        if !zone.has(date) {
             return None;
         }
         Some(planned(shift, site, date, zone))

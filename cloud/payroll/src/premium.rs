@@ -81,7 +81,7 @@ fn begins_on(premium: &Premium, plan: &Plan, site: Option<Uuid>, zone: &Zone, da
         Dates::Holidays => plan.holiday(site, date).is_some(),
     };
     // A date that the zone skipped has no windows.
-    such && zone.local(zone.midnight(date)).date() == date
+    such && zone.has(date)
 }
 
 fn window(premium: &Premium, zone: &Zone, date: Date) -> (Timestamp, Timestamp) {

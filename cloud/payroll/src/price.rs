@@ -53,7 +53,8 @@ impl<'a> Prices<'a> {
     pub fn new(terms: &'a PayTerms<'a>) -> Self {
         let mut approved: BTreeMap<_, u64> = BTreeMap::new();
         for approval in terms.approvals.iter().filter(|a| a.by != a.person) {
-            *approved.entry((approval.person, approval.day)).or_default() += approval.seconds;
+            let sum = approved.entry((approval.person, approval.day)).or_default();
+            *sum = sum.saturating_add(approval.seconds);
         }
         Self {
             terms,

@@ -95,6 +95,13 @@ impl Zone {
         )
     }
 
+    /// Whether a local date was one: a zone that moves over the date line may skip one.
+    #[must_use]
+    pub fn has(&self, date: Date) -> bool {
+        let noon = self.instant(date.at(12, 0, 0, 0));
+        noon.1 != LocalTime::Skipped || self.local(noon.0).date() == date
+    }
+
     /// The first instant of a working day.
     #[must_use]
     pub fn day_begin(&self, day: Date, day_start: Time) -> Timestamp {

@@ -340,6 +340,18 @@ fn a_plan_that_cannot_be_is_refused_in_words() {
         Plan::new(vec![wide.clone()], Vec::new(), &[], Vec::new()),
         Err(PlanError::Window(wide.id))
     );
+    let mut endless = wide;
+    endless.begin_before_s = 0;
+    endless.hours = Hours::Flexible {
+        earliest: clock_face("06:00"),
+        latest: clock_face("20:00"),
+        core: None,
+        due_s: 86_401,
+    };
+    assert_eq!(
+        Plan::new(vec![endless.clone()], Vec::new(), &[], Vec::new()),
+        Err(PlanError::Length(endless.id))
+    );
 }
 
 #[rstest]
