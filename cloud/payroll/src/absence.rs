@@ -81,6 +81,7 @@ impl Prices<'_> {
                 person,
                 day: date,
                 due: date,
+                site: planned.site,
                 component,
                 from: planned.start,
                 to: planned.end,

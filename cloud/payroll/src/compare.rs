@@ -14,6 +14,7 @@ use crate::{
     facts::{ReadAs, Reading},
     pair::{Session, State},
     plan::{Plan, Planned},
+    policy::Factor,
     punch::PunchId,
     rules::{Rulebook, Rules},
     timesheet::Timesheet,
@@ -50,10 +51,20 @@ pub struct Compared {
     pub person: Uuid,
     /// The working day.
     pub date: Date,
-    /// The hours due, in seconds; 0 where nothing was planned.
+    /// Where it was planned; without a plan where the first session began.
+    pub site: Option<Uuid>,
+    /// The hours due, in seconds, without leave for a part of the day; 0 where nothing was planned.
     pub due_s: u64,
     /// The hours that are paid, in seconds.
     pub worked_s: u64,
+    /// How late, in seconds; 0 within grace.
+    pub late_s: u64,
+    /// How early out, in seconds; 0 within grace.
+    pub left_early_s: u64,
+    /// How short of the hours due, in seconds; 0 within grace.
+    pub short_s: u64,
+    /// Whether there is no punch, and none can come any more.
+    pub absent: bool,
 }
 
 /// What happened on the planned days and the days that were worked on, from a date to a date, both included.
@@ -113,14 +124,22 @@ pub fn compare(
     for ((person, date), actual) in days {
         let rules = rules_on(rulebook, date);
         let planned = plan.planned(person, date, rules);
-        if planned.is_some() || actual.paid_s > 0 {
-            compared.push(Compared {
-                person,
-                date,
-                due_s: planned.as_ref().map_or(0, |planned| planned.due_s),
-                worked_s: actual.paid_s,
-            });
-        }
+        let part = plan.away(person, date).map(|away| away.portion);
+        let mut day = Compared {
+            person,
+            date,
+            site: planned
+                .as_ref()
+                .map_or_else(|| actual.site(), |planned| planned.site),
+            due_s: planned.as_ref().map_or(0, |planned| {
+                planned.due_s - part.map_or(0, |part| part.of(planned.due_s))
+            }),
+            worked_s: actual.paid_s,
+            late_s: 0,
+            left_early_s: 0,
+            short_s: 0,
+            absent: false,
+        };
         let mut found = |at, kind, punches| {
             anomalies.push(Anomaly {
                 person: Some(person),
@@ -130,9 +149,7 @@ pub fn compare(
             });
         };
         if let Some(first) = actual.sessions.first()
-            && plan
-                .away(person, date)
-                .is_some_and(|away| away.portion >= crate::Factor::ONE)
+            && part.is_some_and(|part| part >= Factor::ONE)
         {
             found(
                 first.check_in.at,
@@ -140,13 +157,24 @@ pub fn compare(
                 vec![first.check_in.punch],
             );
         }
-        let Some(planned) = planned else { continue };
-        let whole_day = plan.away(person, date).is_none();
+        let Some(planned) = planned else {
+            if day.worked_s > 0 {
+                compared.push(day);
+            }
+            continue;
+        };
         let known = watermark(terminals, planned.site).is_some_and(|mark| mark > planned.end)
             && sheet.as_of > planned.end;
-        for (at, kind, punches) in actual.findings(&planned, whole_day, known) {
+        for (at, kind, punches) in actual.findings(&planned, part.is_none(), known) {
+            match kind {
+                Kind::Late { seconds } => day.late_s = seconds,
+                Kind::LeftEarly { seconds } => day.left_early_s = seconds,
+                Kind::ShortOfHours { seconds } => day.short_s = seconds,
+                _ => day.absent = true,
+            }
             found(at, kind, punches);
         }
+        compared.push(day);
         match planned.existence {
             LocalTime::Once => {}
             LocalTime::Skipped => found(planned.start, Kind::SkippedLocalTime, Vec::new()),
@@ -173,6 +201,10 @@ struct Actual<'a> {
 }
 
 impl Actual<'_> {
+    fn site(&self) -> Option<Uuid> {
+        self.sessions.first().and_then(|session| session.site)
+    }
+
     fn findings(
         &self,
         planned: &Planned<'_>,

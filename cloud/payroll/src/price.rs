@@ -282,6 +282,7 @@ impl<'a> Made<'a> {
             person: slice.piece.person,
             day: slice.piece.day,
             due,
+            site: slice.piece.site,
             component,
             from,
             to: after(from, seconds),

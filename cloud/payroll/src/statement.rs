@@ -69,6 +69,8 @@ pub struct PayLine {
     /// The date that says which pay period it belongs to: the working day, and for overtime the last day of the work
     /// week, which may be in a later period.
     pub due: Date,
+    /// Where.
+    pub site: Option<Uuid>,
     /// What it pays.
     #[serde(flatten)]
     pub component: Component,

@@ -10,6 +10,7 @@ mod clerk;
 mod clocks;
 mod corrections;
 mod days;
+mod figures;
 mod leave;
 mod money;
 mod overtime;
