@@ -110,6 +110,7 @@ pub mod correction;
 pub mod explain;
 mod facts;
 pub mod figures;
+pub mod ics;
 pub mod leave;
 pub mod live;
 pub mod money;

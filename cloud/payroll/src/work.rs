@@ -13,7 +13,7 @@ use crate::{
     pair::Session,
     plan::{Plan, Planned},
     punch::PunchId,
-    rules::{Rulebook, Rules},
+    rules::{Midnight, Rulebook, Rules},
     shift::Break,
     timesheet::{Timesheet, rules_of},
     zone::Zone,
@@ -111,6 +111,38 @@ impl Worked {
             *sums.entry((effect.person, effect.setting)).or_default() += effect.seconds;
         }
         sums
+    }
+
+    /// Paid seconds by date, for reports: all to the working day, or each part to its own date where the rules split at
+    /// midnight. The sum is that of the pieces either way.
+    #[must_use]
+    pub fn by_date(&self, rulebook: &Rulebook) -> BTreeMap<(Uuid, Date), u64> {
+        let mut dates: BTreeMap<(Uuid, Date), u64> = BTreeMap::new();
+        for piece in &self.pieces {
+            let mut add =
+                |date, seconds| *dates.entry((piece.person, date)).or_default() += seconds;
+            let rules = rulebook
+                .version(piece.rules)
+                .unwrap_or_else(|| rulebook.at(piece.from));
+            if rules.midnight == Midnight::DayOfStart {
+                add(piece.day, piece.seconds);
+                continue;
+            }
+            let zone = rules.zone_of(piece.site);
+            let (mut date, mut counted) = (zone.local(piece.from).date(), 0);
+            while let Ok(tomorrow) = date.tomorrow() {
+                let until = piece.seconds_until(zone.midnight(tomorrow));
+                if until > counted {
+                    add(date, until - counted);
+                    counted = until;
+                }
+                if until == piece.seconds {
+                    break;
+                }
+                date = tomorrow;
+            }
+        }
+        dates
     }
 }
 

@@ -1,7 +1,7 @@
 //! A year of people at five sites, paid twice: by the library, and minute by minute by an implementation that shares
 //! no code with it. Seconds, cents and the number of lines are equal, for every person and kind of line.
 //!
-//! `LIMEN_PAYROLL_PEOPLE` says how many people: 40 without it, 1,000 for the whole.
+//! `LIMEN_PAYROLL_PEOPLE` says how many people: 30 without it, 1,000 for the whole.
 
 #![deny(clippy::float_arithmetic)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -21,7 +21,7 @@ fn how_many() -> u128 {
         reason = "the whole takes minutes and is asked for"
     )]
     let given = std::env::var("LIMEN_PAYROLL_PEOPLE");
-    given.map_or(40, |people| people.parse().unwrap())
+    given.map_or(30, |people| people.parse().unwrap())
 }
 
 /// What the library says, in the words of the other one.

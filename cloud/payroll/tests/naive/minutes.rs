@@ -241,7 +241,7 @@ impl Slow<'_> {
             let version = if minute.wall.date().month() < 7 { 1 } else { 2 };
             let base = (minute.piece, rate, version);
             runs.add(
-                if minute.pause { "break" } else { "work" }.into(),
+                (if minute.pause { "break" } else { "work" }, Decimal::ZERO),
                 base,
                 minute.at,
                 (rate, Decimal::ONE),
@@ -252,9 +252,10 @@ impl Slow<'_> {
             sums.1 += Decimal::ONE;
             for (name, per_hour, factor) in self.premiums(minute.wall, rate, version) {
                 sums.0 += per_hour * factor;
-                runs.add(name.into(), base, minute.at, (per_hour, factor));
+                runs.add((name, Decimal::ZERO), base, minute.at, (per_hour, factor));
             }
         }
+        let mut regular: BTreeMap<Date, Decimal> = BTreeMap::new();
         for minute in minutes {
             let rate = self.rate(minute.wall.date());
             let version = if minute.wall.date().month() < 7 { 1 } else { 2 };
@@ -283,14 +284,17 @@ impl Slow<'_> {
                     "week"
                 };
                 let per_hour = if self.site.regular {
-                    let (sum, count) = earned[&week];
-                    (sum / count).round_dp_with_strategy(6, RoundingStrategy::MidpointNearestEven)
+                    *regular.entry(week).or_insert_with(|| {
+                        let (sum, count) = earned[&week];
+                        let rate = sum / count;
+                        rate.round_dp_with_strategy(6, RoundingStrategy::MidpointNearestEven)
+                    })
                 } else {
                     rate
                 };
                 let base = (minute.piece, rate, version);
                 runs.add(
-                    format!("{name} {highest}"),
+                    (name, highest),
                     base,
                     minute.at,
                     (per_hour, highest - Decimal::ONE),
@@ -358,26 +362,32 @@ impl Slow<'_> {
 }
 
 fn tier(tiers: &[(u64, &str)], minutes: u64) -> Decimal {
-    let mut multiplier = Decimal::ONE;
-    for (over, given) in tiers {
-        if minutes >= *over {
-            multiplier = decimal(given);
-        }
-    }
-    multiplier
+    let reached = tiers.iter().rfind(|(over, _)| minutes >= *over);
+    reached.map_or(Decimal::ONE, |(_, multiplier)| decimal(multiplier))
 }
 
+/// Stretch of paid time, rate, version of the rules.
 type Base = (usize, Decimal, u32);
+/// What kind of line, and for overtime its multiplier.
+type Name = (&'static str, Decimal);
+/// What it belongs to, when its next minute would be, minutes, rate and factor.
+type Run = (Base, Timestamp, u64, (Decimal, Decimal));
 
 /// Minutes that follow one another and are alike are a line, which is rounded once.
 #[derive(Default)]
 struct Runs {
-    open: BTreeMap<String, (Base, Timestamp, u64, (Decimal, Decimal))>,
+    open: BTreeMap<Name, Run>,
     sums: Sums,
 }
 
 impl Runs {
-    fn add(&mut self, name: String, base: Base, at: Timestamp, price: (Decimal, Decimal)) {
+    fn add(
+        &mut self,
+        name: (&'static str, Decimal),
+        base: Base,
+        at: Timestamp,
+        price: (Decimal, Decimal),
+    ) {
         let next = at + SignedDuration::from_mins(1);
         if let Some(run) = self.open.get_mut(&name)
             && (run.0, run.1, run.3) == (base, at, price)
@@ -385,18 +395,19 @@ impl Runs {
             (run.1, run.2) = (next, run.2 + 1);
             return;
         }
-        if let Some(done) = self.open.insert(name.clone(), (base, next, 1, price)) {
+        if let Some(done) = self.open.insert(name, (base, next, 1, price)) {
             self.close(name, done);
         }
     }
 
-    fn close(
-        &mut self,
-        name: String,
-        (_, _, minutes, (per_hour, factor)): (Base, Timestamp, u64, (Decimal, Decimal)),
-    ) {
+    fn close(&mut self, (name, multiplier): Name, (_, _, minutes, (per_hour, factor)): Run) {
         let exact = Decimal::from(minutes) * per_hour * factor / Decimal::from(60);
         let cents = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven);
+        let name = if multiplier.is_zero() {
+            name.to_owned()
+        } else {
+            format!("{name} {multiplier}")
+        };
         let sum = self.sums.entry(name).or_default();
         *sum = (sum.0 + minutes * 60, sum.1 + cents, sum.2 + 1);
     }

@@ -184,3 +184,33 @@ fn a_setting_changed_today_computes_nothing_of_yesterday_anew() {
         ["forgotten", "missing_in"]
     );
 }
+
+/// Paid time is reported as sessions are, breaks and rounding included.
+#[rstest]
+#[case::of_the_start(Midnight::DayOfStart, "Mon 7.5000")]
+#[case::split(Midnight::Split, "Mon 2.0000, Tue 5.5000")]
+fn paid_time_by_date(#[case] midnight: Midnight, #[case] said: &str) {
+    let row = row("Europe/Berlin", "Mon 22:04 in, Tue 05:56 out")
+        .with(|rules| {
+            rules.midnight = midnight;
+            rules.pay.round_to_s = Some(900);
+        })
+        .shift("22:00-06:00", |shift| {
+            shift.breaks = vec![limen_payroll::Break {
+                from: time(2, 0, 0, 0),
+                to: time(3, 0, 0, 0),
+                seconds: 1_800,
+                paid: false,
+                deduct_after_s: Some(0),
+            }];
+        });
+    let dates = row.worked().0.by_date(&row.book());
+    let words = dates.iter().map(|((_, date), seconds)| {
+        format!(
+            "{} {}",
+            crate::clerk::name(*date),
+            limen_payroll::hours(*seconds)
+        )
+    });
+    assert_eq!(words.collect::<Vec<_>>().join(", "), said);
+}

@@ -11,6 +11,7 @@ mod clocks;
 mod corrections;
 mod days;
 mod figures;
+mod holidays;
 mod leave;
 mod money;
 mod overtime;

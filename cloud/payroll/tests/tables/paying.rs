@@ -209,6 +209,8 @@ proptest! {
         let pieces: u64 = paid.pieces.iter().map(|piece| piece.seconds).sum();
         prop_assert_eq!(sessions.cast_signed() + effects, pieces.cast_signed());
         prop_assert_eq!(time(&statement) + unpaid, pieces);
+        let by_date: u64 = paid.by_date(&row.book()).values().sum();
+        prop_assert_eq!(by_date, pieces);
         for pair in paid.pieces.windows(2) {
             prop_assert!(pair[0].to() <= pair[1].from, "{:?} and {:?}", &pair[0], &pair[1]);
         }
