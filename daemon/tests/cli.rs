@@ -320,3 +320,21 @@ fn a_camera_that_gives_nothing_says_why() {
         "{text}"
     );
 }
+
+#[test]
+fn lines_that_cannot_be_tried_are_refused_with_the_reason() {
+    for (config, wanted) in [
+        ("", "names no line"),
+        (
+            "gpio = { chip = \"no such chip\", red = 1 }",
+            "there is no GPIO chip \"no such chip\"",
+        ),
+        ("gpio = { chip = \"/dev/null\", red = 1 }", "\"/dev/null\""),
+    ] {
+        let terminal = Terminal::new(config);
+        let output = daemon(&["test-io", "--config", &terminal.config()]);
+        assert_eq!(output.status.code(), Some(1), "{config}");
+        assert!(said(&output).contains(wanted), "{}", said(&output));
+        assert!(output.stdout.is_empty(), "nothing was tried");
+    }
+}

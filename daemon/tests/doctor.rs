@@ -300,6 +300,9 @@ fn in_five_days() -> Day {
     t.clock = "check";
     t.preload(CLOCK);
 })]
+#[case::no_such_chip("gpio-missing", |t: &mut Terminal| {
+    t.more = "gpio = { chip = \"no such chip\", red = 1 }".into();
+})]
 #[case::no_such_camera("camera-missing", |t: &mut Terminal| t.source = "v4l2:/dev/no-such-camera".into())]
 #[case::garbage("camera-silent", |t: &mut Terminal| {
     fs::write(t.path("pictures/a.jpg"), [7; 5000]).unwrap();
