@@ -61,6 +61,7 @@ fn collection_each_is_known_in_another_clip_and_not_taken_for_the_other() {
         let terminal = house.claim(&format!("door-{name}"), &camera, "");
         // As at a door: three frames of one visit, and one punch of it.
         terminal.configure("frames = 1", "frames = 3");
+        terminal.configure("pad = \"off\"", "pad = \"site\"");
         terminal.configure("away_s = 0.0", "away_s = 10.0");
         terminal.configure("repunch_s = 0.0", "repunch_s = 60.0");
         terminal.configure("hold_s = 0.0", "hold_s = 0.7");

@@ -143,7 +143,13 @@ impl House {
         self.answer(request, path)
     }
 
-    fn answer(&self, request: reqwest::RequestBuilder, path: &str) -> Value {
+    /// Reads as the cloud's owner what is no JSON.
+    pub fn read(&self, path: &str) -> String {
+        let request = self.client.get(format!("{}{path}", self.http));
+        self.heard(request.bearer_auth(&self.token), path).1
+    }
+
+    fn heard(&self, request: reqwest::RequestBuilder, path: &str) -> (StatusCode, String) {
         let (status, text) = self
             .runtime
             .block_on(async {
@@ -152,6 +158,11 @@ impl House {
             })
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(status.is_success(), "{path}: {status} {text}");
+        (status, text)
+    }
+
+    fn answer(&self, request: reqwest::RequestBuilder, path: &str) -> Value {
+        let (status, text) = self.heard(request, path);
         if status == StatusCode::NO_CONTENT || text.is_empty() {
             return Value::Null;
         }
@@ -180,7 +191,7 @@ impl House {
         facts["number"].as_u64()
     }
 
-    /// Adds a person with these photographs, at 20.00 an hour.
+    /// Adds a person with these photographs, or none, at 20.00 an hour.
     pub fn enrol(&mut self, name: &'static str, photos: &[PathBuf]) {
         let mut form = Form::new()
             .text("username", name)
@@ -239,12 +250,13 @@ impl House {
         newest
     }
 
-    /// A terminal with this camera, claimed.
+    /// A terminal with this camera, claimed. Its pictures stand still as none in a hand does, and as nobody's face
+    /// does: what tells the two apart by their movement is off.
     pub fn claim(&self, name: &str, camera: &str, mqtt: &str) -> Terminal {
         let folder = self.folder.path().join(name);
         fs::create_dir(&folder).unwrap();
         let config = format!(
-            "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\nmin_face_px = 40\nhold_s = 0.0\naway_s = 0.0\n\
+            "models = {:?}\n[camera]\n{camera}\n[gate]\nframes = 1\npad = \"off\"\nmin_face_px = 40\nhold_s = 0.0\naway_s = 0.0\n\
              repunch_s = 0.0\nreverse_s = 0.0\n[clock]\ntrust = \"system\"\n[cloud]\nmqtt = \"{mqtt}\"\n\
              [kiosk]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n",
             models()
@@ -318,9 +330,15 @@ pub fn scene(folder: &Path, pictures: &[PathBuf]) -> PathBuf {
     folder.to_owned()
 }
 
-/// A grey picture of 64×64 as a Windows bitmap: a 54-byte head, then 24 bits a pixel.
+/// A picture that is grey all over.
 fn empty_room() -> Vec<u8> {
-    let (side, pixels) = (64_u32, 64 * 64 * 3_u32);
+    bitmap(64, |_, _| 128)
+}
+
+/// A square picture, its side in pixels a multiple of four, as a Windows bitmap: a 54-byte head, then 24 bits a
+/// pixel, the lowest row first.
+pub fn bitmap(side: u32, grey: impl Fn(u32, u32) -> u8) -> Vec<u8> {
+    let pixels = side * side * 3;
     let mut file = b"BM".to_vec();
     for word in [
         54 + pixels,
@@ -339,6 +357,10 @@ fn empty_room() -> Vec<u8> {
     ] {
         file.extend(word.to_le_bytes());
     }
-    file.extend(std::iter::repeat_n(128, pixels as usize));
+    for y in (0..side).rev() {
+        for x in 0..side {
+            file.extend([grey(x, y); 3]);
+        }
+    }
     file
 }

@@ -19,4 +19,5 @@ mod house;
 mod kills;
 mod ledger;
 mod process;
+mod ways;
 mod whole_way;
