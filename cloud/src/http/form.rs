@@ -118,8 +118,8 @@ impl Form {
                 return Err(too_large());
             }
             let name = part.name().ok_or_else(malformed)?.to_owned();
-            let is_file = part.file_name().is_some();
-            let most = if is_file { PICTURE_BYTES } else { TEXT_BYTES };
+            let file = part.file_name().map(str::to_owned);
+            let most = file.as_ref().map_or(TEXT_BYTES, |_| PICTURE_BYTES);
             let mut bytes = Vec::new();
             while let Some(chunk) = part.chunk().await.map_err(|error| refused(&error))? {
                 if bytes.len() + chunk.len() > most {
@@ -128,11 +128,14 @@ impl Form {
                 form.room.take(app, chunk.len())?;
                 bytes.extend_from_slice(&chunk);
             }
-            if is_file {
-                form.files.push((name, bytes.into()));
-            } else {
-                let text = String::from_utf8(bytes).map_err(|_| malformed())?;
-                form.texts.push((name, text));
+            match file {
+                // What a browser sends where nobody chose a file.
+                Some(file) if file.is_empty() && bytes.is_empty() => {}
+                Some(_) => form.files.push((name, bytes.into())),
+                None => {
+                    let text = String::from_utf8(bytes).map_err(|_| malformed())?;
+                    form.texts.push((name, text));
+                }
             }
         }
     }
@@ -242,11 +245,10 @@ impl Fields<'_> {
         }
     }
 
-    /// The files of a field, or none. A browser sends an empty one where nobody chose any.
+    /// The files of a field, or none. One that has a name and holds nothing is a file.
     pub fn optional_files(&mut self, name: &str) -> Vec<Bytes> {
-        let is_chosen = |(key, bytes): &&(String, Bytes)| key == name && !bytes.is_empty();
         let has_text = self.form.texts.iter().any(|(key, _)| key == name);
-        if has_text || self.form.files.iter().any(|file| is_chosen(&file)) {
+        if has_text || self.form.files.iter().any(|(key, _)| key == name) {
             return self.files(name);
         }
         Vec::new()
