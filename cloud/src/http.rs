@@ -15,8 +15,10 @@ pub mod live;
 mod login;
 pub mod number;
 mod people;
+mod problem;
 mod register;
 mod session;
+mod site;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -68,8 +70,9 @@ impl FromRequestParts<Arc<App>> for Address {
 #[openapi(
     info(
         title = "Limen",
-        description = "A face-recognition time clock: people, hours and pay.\n\nErrors are \
-            `{\"detail\": \"a sentence\"}`; a missing or malformed field is 422 with a list."
+        description = "A face-recognition time clock: people, hours and pay.\n\nErrors below `/api/` are \
+            `application/problem+json` (RFC 9457); of a 422, `errors` names each field. On the other routes they are \
+            `{\"detail\": \"a sentence\"}`, and a missing or malformed field is 422 with a list."
     ),
     modifiers(&Schemes)
 )]
@@ -104,6 +107,7 @@ fn seed() -> OpenApiRouter<Arc<App>> {
 fn v1() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(session::routes())
+        .merge(site::routes())
         .merge(people::routes())
         .merge(employees::v1())
         .merge(ways::routes())
@@ -132,6 +136,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(v1())
         .into_openapi();
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
+    problem::describe(&mut openapi);
     openapi
 }
 
@@ -158,6 +163,7 @@ pub fn router(app: Arc<App>) -> Router {
     .method_not_allowed_fallback(wrong_method)
     .merge(seed)
     .fallback(assets::other)
+    .layer(middleware::from_fn(problem::of_api))
     .layer(middleware::from_fn_with_state(
         Arc::clone(&app),
         answered::answered,

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod passwords;
 pub mod payrun;
 pub mod run;
+pub mod site;
 pub mod store;
 pub mod terminals;
 pub mod tokens;

@@ -6,6 +6,7 @@ import openapiTS, { astToString } from "openapi-typescript";
 const USED = {
   "/api/v1/live": ["get"],
   "/api/v1/session": ["post", "delete"],
+  "/api/v1/site": ["get", "put"],
   "/api/v1/setup": ["post"],
   "/api/v1/claims": ["post"],
   "/api/v1/employees": ["post"],

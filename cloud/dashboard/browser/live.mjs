@@ -65,6 +65,16 @@ async function addPerson(page, person, files) {
 }
 
 /** Each is one thing that must hold. They follow one another on the same page. */
+/** Without a fault for a screen reader, and no wider than a telephone. */
+async function readable(page, view) {
+  await accessible(page, view);
+  await page.setViewportSize({ width: 360, height: 740 });
+  const [scroll, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(scroll <= width, `${view} is ${scroll} px wide on a screen of ${width}`);
+  await accessible(page, `${view}, narrow`);
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+
 const steps = {
   async "the page comes under a strict policy"({ cloud }) {
     const answer = await fetch(cloud.url, { headers: { accept: "text/html" } });
@@ -190,12 +200,37 @@ const steps = {
 
   async "it is readable, wide and narrow"({ page, picture }) {
     await page.screenshot({ path: picture });
-    await accessible(page, "live");
-    await page.setViewportSize({ width: 360, height: 740 });
-    const [scroll, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert.ok(scroll <= width, `the page is ${scroll} px wide on a screen of ${width}`);
-    await accessible(page, "live, narrow");
-    await page.setViewportSize({ width: 1280, height: 800 });
+    await readable(page, "live");
+  },
+
+  async "what doors do is decided on the page"({ page, picture, complaints }) {
+    const open = () => page.getByRole("button", { name: "Doors" }).click();
+    const done = () => page.getByRole("button", { name: "Done" }).click();
+    const save = () => page.getByRole("button", { name: "Save" }).click();
+    const saved = () => page.getByRole("status").getByText(/^Saved/).waitFor();
+    const faces = (word) => page.getByRole("group", { name: "Faces" }).getByRole("radio", { name: word });
+    await open();
+    await faces(/^Optional/).check();
+    await page.getByLabel("A stranger is taken").selectOption({ label: "1 visit in 10,000" });
+    await page.getByLabel("Languages of the screen").fill("de, en_US");
+    // The browser logs the refusal; what was typed stays.
+    const before = complaints.length;
+    await save();
+    await page.getByRole("alert").getByText(/^languages: should be language tags/).waitFor();
+    complaints.splice(before, complaints.length, ...complaints.slice(before).filter((said) => !said.includes("status of 422")));
+    await page.getByLabel("Languages of the screen").fill("de, en");
+    await save();
+    await saved();
+    await page.screenshot({ path: picture.replace(".png", "-doors.png"), fullPage: true });
+    await readable(page, "doors");
+    await done();
+    await open();
+    assert.ok(await faces(/^Optional/).isChecked());
+    assert.equal(await page.getByLabel("Languages of the screen").inputValue(), "de, en");
+    await faces(/^On/).check();
+    await save();
+    await saved();
+    await done();
   },
 
   // An old dashboard is a page of another origin: `elsewhere` is one that the configuration names, and the same

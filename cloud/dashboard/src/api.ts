@@ -7,6 +7,7 @@ type Schemas = components["schemas"];
 export type Snapshot = Schemas["Snapshot"];
 export type ClaimCode = Schemas["ClaimCode"];
 export type WaysIn = Schemas["WaysInOf"];
+export type Doors = Schemas["Doors"];
 export type PinShown = Schemas["PinShown"];
 
 /** An answer that is not a success, in the words of the cloud. */
@@ -19,16 +20,11 @@ export class Refused extends Error {
   }
 }
 
-/** The cloud's `detail` is a sentence, or a list of fields with what is wrong with each. */
+/** What is wrong, by RFC 9457: each field where there are some, else a sentence. */
 export function detailOf(body: unknown, status: number): string {
-  const detail = (body as { detail?: unknown } | null)?.detail;
-  if (typeof detail === "string") return detail;
-  if (Array.isArray(detail)) {
-    return detail
-      .map((d: { loc?: string[]; msg?: string }) => `${d.loc?.at(-1) ?? "field"}: ${d.msg ?? "is wrong"}`)
-      .join("; ");
-  }
-  return `The cloud answered with status ${status}.`;
+  const { detail, errors } = (body ?? {}) as Partial<Schemas["Problem"]>;
+  if (errors?.length) return errors.map((e) => `${e.loc.at(-1) ?? "field"}: ${e.msg}`).join("; ");
+  return detail ?? `The cloud answered with status ${status}.`;
 }
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -57,6 +53,9 @@ export const setUp = (body: Schemas["SetUp"]) => call<Schemas["Made"]>("POST", "
 export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/api/v1/claims", body);
 export const revoke = (terminal: string) => call<null>("DELETE", `/api/v1/terminals/${encodeURIComponent(terminal)}`);
 export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
+
+export const doors = () => call<Doors>("GET", "/api/v1/site");
+export const setDoors = (body: Doors) => call<Doors>("PUT", "/api/v1/site", body);
 
 const ways = (person: string, rest: string) => `/api/v1/people/${encodeURIComponent(person)}/${rest}`;
 export const waysOf = (person: string) => call<WaysIn>("GET", ways(person, "ways"));

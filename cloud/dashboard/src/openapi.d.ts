@@ -33,6 +33,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["doors"];
+        put: operations["set_doors"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/setup": {
         parameters: {
             query?: never;
@@ -165,11 +181,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Detail: {
+        Problem: {
             detail: string;
-        };
-        FieldProblems: {
-            detail: components["schemas"]["FieldProblem"][];
+            errors?: components["schemas"]["FieldProblem"][];
+            /** Format: int32 */
+            status: number;
+            title: string;
+            type: string;
         };
         FieldProblem: {
             loc: string[];
@@ -242,6 +260,34 @@ export interface components {
             password: string;
             token: string;
             username: string;
+        };
+        Doors: {
+            /** @enum {string} */
+            face?: "off" | "optional" | "on";
+            /**
+             * Format: double
+             * @default 0.001
+             */
+            fpir: number;
+            /** @enum {string} */
+            greeting?: "full" | "first" | "none";
+            /** @default true */
+            hours: boolean;
+            /**
+             * @default [
+             *       "en",
+             *       "de",
+             *       "es",
+             *       "ar"
+             *     ]
+             * @example [
+             *       "en",
+             *       "de"
+             *     ]
+             */
+            languages: string[];
+            /** @enum {string} */
+            pad?: "off" | "passive" | "challenge";
         };
         Who: {
             email: string;
@@ -336,7 +382,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -344,7 +390,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -375,7 +421,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -383,7 +429,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FieldProblems"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             429: {
@@ -391,7 +437,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -416,7 +462,89 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    doors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Doors"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_doors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Doors"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Doors"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -447,7 +575,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -455,7 +583,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -463,7 +591,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FieldProblems"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             429: {
@@ -471,7 +599,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -502,7 +630,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -510,7 +638,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -518,7 +646,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FieldProblems"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -549,7 +677,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             401: {
@@ -557,7 +685,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -565,7 +693,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             413: {
@@ -573,7 +701,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -581,7 +709,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FieldProblems"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -608,7 +736,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -616,7 +744,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -624,7 +752,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -653,7 +781,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -661,7 +789,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -669,7 +797,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -698,7 +826,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -706,7 +834,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -714,7 +842,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -741,7 +869,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -749,7 +877,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -757,7 +885,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -790,7 +918,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -798,7 +926,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -806,7 +934,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             409: {
@@ -814,7 +942,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             422: {
@@ -822,7 +950,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FieldProblems"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -852,7 +980,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -860,7 +988,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -868,7 +996,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -896,7 +1024,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             403: {
@@ -904,7 +1032,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -912,7 +1040,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Detail"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

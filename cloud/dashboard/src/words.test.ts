@@ -33,6 +33,6 @@ test("one person, two people", () => {
 
 test("a refusal is told in the cloud's words", () => {
   expect(detailOf({ detail: "Invalid email or password" }, 401)).toBe("Invalid email or password");
-  expect(detailOf({ detail: [{ loc: ["body", "email"], msg: "Field required" }] }, 422)).toBe("email: Field required");
+  expect(detailOf({ detail: "email: Field required", errors: [{ loc: ["body", "email"], msg: "Field required" }] }, 422)).toBe("email: Field required");
   expect(detailOf(null, 502)).toBe("The cloud answered with status 502.");
 });

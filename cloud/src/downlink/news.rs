@@ -14,8 +14,7 @@ use jiff::Timestamp;
 use limen_wire::roster::{self, Change};
 use limen_wire::topic::Kind;
 use limen_wire::{
-    Blob, Face, Hash, Hello, Name, Pad, Person, RosterApplied, Screen, Sealable, SealingPublic,
-    Settings, State, seal,
+    Blob, Face, Hash, Hello, Person, RosterApplied, Sealable, SealingPublic, Settings, State, seal,
 };
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
@@ -23,16 +22,13 @@ use uuid::Uuid;
 use super::{Downlink, DownlinkError, Known, locked};
 use crate::store::TenantId;
 use crate::store::ledger::RosterPerson;
-use crate::{App, attendance, enrolment};
+use crate::{App, attendance, enrolment, site};
 
 /// Changes that come this close together are told together.
 const GATHER: Duration = Duration::from_millis(150);
 /// And the next ones wait so many times as long as telling these took: while a backlog comes in, every batch
 /// changes something, and writing it matters more.
 const REST: u32 = 4;
-
-/// Share of strangers that may be taken for somebody, until the owner sets another.
-const FPIR: f64 = 1e-3;
 
 /// What a terminal was told in its session.
 #[derive(Default)]
@@ -112,7 +108,8 @@ pub(crate) async fn applied(
     if held.to != applied.version {
         return Ok(());
     }
-    let people = open_all(app, terminal.tenant, held.put);
+    let face = site::doors(app, terminal.tenant).await?.face;
+    let people = open_all(app, terminal.tenant, held.put, face);
     let pairs = people
         .iter()
         .map(|person| (person.id, person.template_hash()));
@@ -128,7 +125,7 @@ pub(crate) async fn applied(
     tracing::warn!(terminal = %terminal.id, "the terminal holds another roster than it was sent; it gets all of it again");
     heard.mended = true;
     heard.roster = 0;
-    tell_roster(app, known, &mut heard).await
+    tell_roster(app, known, &mut heard, face).await
 }
 
 fn report(terminal: Uuid, told: Result<(), DownlinkError>) {
@@ -224,8 +221,18 @@ async fn bring_up_to_date(
     heard: &mut Heard,
     states: &[(Uuid, State)],
 ) -> Result<(), DownlinkError> {
-    tell_settings(app, known, heard).await?;
-    tell_roster(app, known, heard).await?;
+    let settings = settings_of(app, known).await?;
+    let is_new = settings.version != heard.settings;
+    if is_new {
+        // Whether it carries templates depends on them. It comes whole, and before them: a terminal that says it
+        // has the settings has the roster that goes with them.
+        heard.roster = 0;
+    }
+    tell_roster(app, known, heard, settings.face).await?;
+    if is_new {
+        app.downlink.tell_sealed(known, heard.session, &settings)?;
+        heard.settings = settings.version;
+    }
     for (site, state) in states {
         let news = (state.is_in, state.since, state.minutes_today);
         // Of whoever has no session, a terminal that was told nothing has nothing to take back.
@@ -243,7 +250,12 @@ fn model(app: &App) -> String {
     app.faces.model().to_owned()
 }
 
-async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), DownlinkError> {
+async fn tell_roster(
+    app: &App,
+    known: &Known,
+    heard: &mut Heard,
+    face: Face,
+) -> Result<(), DownlinkError> {
     let terminal = &known.terminal;
     let changes = app
         .store
@@ -252,7 +264,7 @@ async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), 
     if changes.to == heard.roster {
         return Ok(());
     }
-    let put = open_all(app, terminal.tenant, changes.put)
+    let put = open_all(app, terminal.tenant, changes.put, face)
         .into_iter()
         .map(|person| Change::Put(Box::new(person)));
     let forget = changes.forget.into_iter().map(|id| Change::Forget(id.0));
@@ -267,15 +279,15 @@ async fn tell_roster(app: &App, known: &Known, heard: &mut Heard) -> Result<(), 
     Ok(())
 }
 
-/// People as terminals are to know them. One whose template does not open is known by no face, and keeps
-/// nothing from the others: who is to be forgotten must be.
-fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>) -> Vec<Person> {
+/// People as terminals are to know them: by no face where none is looked at. One whose template does not open is
+/// known by no face, and keeps nothing from the others: who is to be forgotten must be.
+fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>, face: Face) -> Vec<Person> {
     people
         .into_iter()
         .map(|person| {
             let mut templates = Vec::new();
             let mut model = String::new();
-            if let Some(stored) = &person.template {
+            if let Some(stored) = person.template.as_ref().filter(|_| face != Face::Off) {
                 match enrolment::open(app, tenant, person.id, stored) {
                     Ok(template) => {
                         templates.push(Blob(template.to_vec()));
@@ -302,41 +314,16 @@ fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>) -> Vec<Perso
         .collect()
 }
 
-async fn tell_settings(app: &App, known: &Known, heard: &mut Heard) -> Result<(), DownlinkError> {
+/// What the terminal is told of its site, with its version.
+async fn settings_of(app: &App, known: &Known) -> Result<Settings, DownlinkError> {
     let terminal = &known.terminal;
-    let tenant = app
-        .store
-        .tenant(terminal.tenant)
-        .await?
-        .ok_or(DownlinkError::NoSite(terminal.site))?;
-    let rules = attendance::terms::rules_of(app, &tenant).await?;
-    let mut settings = Settings {
-        epoch: app.downlink.epoch(app).await?,
-        version: 1,
-        zone: tenant.site.zone,
-        face: Face::On,
-        fpir: FPIR,
-        pad: Pad::Passive,
-        re_punch_s: rules.repunch_s,
-        open: Vec::new(),
-        // A screen offers those of them that it has words in.
-        languages: ["en", "de", "es", "ar"].map(str::to_owned).to_vec(),
-        screen: Screen {
-            name: Name::First,
-            hours: true,
-        },
-    };
+    let mut settings = site::settings(app, terminal.tenant, terminal.site).await?;
     let content = serde_json::to_vec(&settings).unwrap_or_default();
     settings.version = app
         .store
         .settings_version(terminal.tenant, terminal.site, Hash::of(&content).0)
         .await?;
-    if settings.version == heard.settings {
-        return Ok(());
-    }
-    app.downlink.tell_sealed(known, heard.session, &settings)?;
-    heard.settings = settings.version;
-    Ok(())
+    Ok(settings)
 }
 
 /// What screens may say of the people of a tenant, each with the site that they work at.

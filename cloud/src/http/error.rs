@@ -1,12 +1,13 @@
 //! What goes wrong, as an answer: one enum, one [`IntoResponse`].
 //!
-//! Every error is `{"detail": "a sentence"}`; only a missing or malformed field is a list, in the shape that
-//! existing clients parse. Causes are logged here, once, and never sent.
+//! On the routes of the old backend every error is `{"detail": "a sentence"}`; only a missing or malformed field is
+//! a list, in the shape that existing clients parse. Below `/api/` [`super::problem`] makes of it what RFC 9457 has.
+//! Causes are logged here, once, and never sent.
 
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -95,6 +96,13 @@ pub struct Detail {
 pub struct FieldProblems {
     /// Each field with what is wrong with it.
     pub detail: Vec<FieldProblem>,
+}
+
+/// What an error says, beside the answer that holds it: for whoever says it in another form.
+#[derive(Clone)]
+pub(super) enum Said {
+    Sentence(String),
+    Fields(Vec<FieldProblem>),
 }
 
 /// What a handler gives.
@@ -247,43 +255,51 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let sentence = |status: StatusCode, detail: String| (status, Json(Detail { detail }));
         match self {
-            Self::Refused { status, detail } => {
-                sentence(status, detail.into_owned()).into_response()
+            Self::Refused { status, detail } => said(status, Said::Sentence(detail.into_owned())),
+            Self::NotAuthenticated(detail) => {
+                let said = said(StatusCode::UNAUTHORIZED, Said::Sentence(detail.to_owned()));
+                with(
+                    said,
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer"),
+                )
             }
-            Self::NotAuthenticated(detail) => (
-                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))],
-                sentence(StatusCode::UNAUTHORIZED, detail.to_owned()),
-            )
-                .into_response(),
-            Self::Fields(detail) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Json(FieldProblems { detail }),
-            )
-                .into_response(),
-            Self::Throttled { seconds } => (
-                [(header::RETRY_AFTER, HeaderValue::from(seconds))],
-                sentence(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    format!("Too many attempts; try again in {seconds} seconds"),
-                ),
-            )
-                .into_response(),
+            Self::Fields(detail) => said(StatusCode::UNPROCESSABLE_ENTITY, Said::Fields(detail)),
+            Self::Throttled { seconds } => {
+                let words = format!("Too many attempts; try again in {seconds} seconds");
+                let said = said(StatusCode::TOO_MANY_REQUESTS, Said::Sentence(words));
+                with(said, header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             Self::Internal { doing, source } => {
                 tracing::error!(
                     doing,
                     cause = with_causes(source.as_ref()),
                     "request failed"
                 );
-                sentence(
+                let words = "Something went wrong here; the log of the server says what";
+                said(
                     StatusCode::INTERNAL_SERVER_ERROR,
-                    "Something went wrong here; the log of the server says what".to_owned(),
+                    Said::Sentence(words.to_owned()),
                 )
-                .into_response()
             }
         }
     }
+}
+
+/// As the old backend says it.
+fn said(status: StatusCode, said: Said) -> Response {
+    let mut response = match said.clone() {
+        Said::Sentence(detail) => (status, Json(Detail { detail })).into_response(),
+        Said::Fields(detail) => (status, Json(FieldProblems { detail })).into_response(),
+    };
+    response.extensions_mut().insert(said);
+    response
+}
+
+fn with(mut response: Response, name: HeaderName, value: HeaderValue) -> Response {
+    response.headers_mut().insert(name, value);
+    response
 }
 
 #[cfg(test)]

@@ -71,7 +71,9 @@ impl Answer {
     #[track_caller]
     pub fn fields(&self) -> Vec<(String, String)> {
         assert_eq!(self.status, 422, "{self:?}");
-        let list = self.body["detail"].as_array().unwrap();
+        // As the old backend listed them, or as RFC 9457 has it.
+        let list = self.body["errors"].as_array();
+        let list = list.or(self.body["detail"].as_array()).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         list.iter()
             .map(|one| (text(&one["loc"][1]), text(&one["type"])))

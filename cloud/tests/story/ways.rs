@@ -190,8 +190,8 @@ fn somebody_without_a_template_is_paid_by_a_pin_and_by_a_badge() {
         .collect();
     let wanted = [
         ["Grace", "in", "pin"],
-        ["Grace", "out", "badge"],
-        ["Kay", "in", "badge"],
+        ["Grace", "out", "qr"],
+        ["Kay", "in", "qr"],
         ["Kay", "out", "pin"],
     ];
     assert_eq!(seen, wanted, "{live}");
