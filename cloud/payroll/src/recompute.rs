@@ -20,7 +20,8 @@ use crate::{
 /// A working day of a person.
 pub type EmployeeDay = (Uuid, Date);
 
-/// Everything that follows from facts under terms, piece by piece. Terms that change make it worthless: begin anew.
+/// Everything that follows from facts under terms, piece by piece. Other rules or another plan make
+/// it worthless: begin anew; for what touches single days there is [`reprice`](Self::reprice).
 #[derive(Debug)]
 pub struct Conclusions {
     as_of: Timestamp,
@@ -93,11 +94,13 @@ impl Conclusions {
                 self.people.insert(person, (punches, paired));
             }
         }
-        self.rework(&touched, terms);
+        self.reprice(&touched, terms);
         touched
     }
 
-    fn rework(&mut self, touched: &BTreeSet<EmployeeDay>, terms: &PayTerms<'_>) {
+    /// Pays some employee-days again, and the work weeks around them, because terms changed that touch no other ones:
+    /// overtime was approved, leave was granted, a rate begins.
+    pub fn reprice(&mut self, touched: &BTreeSet<EmployeeDay>, terms: &PayTerms<'_>) {
         for &(person, day) in touched {
             let paired = self
                 .people

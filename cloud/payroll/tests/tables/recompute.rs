@@ -2,14 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp, civil::date};
 use limen_payroll::{
-    Assignment, Conclusions, Dates, Extra, Facts, Overtime, OvertimeRate, PayTerms, Plan, Premium,
-    Rate, RestDay, Rulebook, Rules, Shift, Tier, statement, timesheet_planned, worked,
+    Assignment, Conclusions, Dates, Extra, Facts, Overtime, OvertimeApproval, OvertimeRate,
+    PayTerms, Plan, Premium, Rate, RestDay, Rulebook, Rules, Shift, Tier, statement,
+    timesheet_planned, worked,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::{
-    clerk::{MONDAY, clock_face, row},
+    clerk::{ANNA, CLERK, MONDAY, clock_face, row},
     pay::{factor, ten},
     properties::{World, end, rates, rules, world},
 };
@@ -142,5 +143,57 @@ fn a_late_punch_touches_its_day() {
     assert!(
         kept.learn(&row.facts(), &terms, row.as_of).is_empty(),
         "nothing new touches nothing"
+    );
+}
+
+/// Three hours of overtime are approved, and the rate of the next day is raised: those days are paid again, and the
+/// result is the one that paying everything again has.
+#[test]
+fn an_approval_touches_its_day() {
+    let mut row = row("Europe/Berlin", &crate::pay::week(&[11, 11, 8, 8, 8]));
+    row.rules.pay.overtime = Overtime {
+        daily: vec![Tier {
+            over_s: 8 * 3_600,
+            multiplier: factor("1.5"),
+        }],
+        approval: true,
+        ..Overtime::default()
+    };
+    let (book, plan, first) = (row.book(), row.plan(), ten());
+    let terms = PayTerms {
+        rules: &book,
+        plan: &plan,
+        rates: &first,
+        approvals: &[],
+    };
+    let mut kept = Conclusions::of(&row.facts(), &terms, row.as_of);
+    let before = kept.statement(&terms, date(2026, 6, 30));
+    let approvals = [OvertimeApproval {
+        person: ANNA,
+        day: MONDAY,
+        seconds: 3 * 3_600,
+        by: CLERK,
+    }];
+    let mut rates = first.clone();
+    rates.push(Rate {
+        from: date(2026, 6, 2),
+        per_hour: "20".parse().unwrap(),
+        ..first[0]
+    });
+    rates.push(Rate {
+        from: date(2026, 6, 3),
+        ..first[0]
+    });
+    let terms = PayTerms {
+        rates: &rates,
+        approvals: &approvals,
+        ..terms
+    };
+    kept.reprice(&[(ANNA, MONDAY), (ANNA, date(2026, 6, 2))].into(), &terms);
+    let after = kept.statement(&terms, date(2026, 6, 30));
+    assert_ne!(before, after);
+    assert_eq!(
+        after,
+        statement(&kept.worked().0, &terms, date(2026, 6, 30))
     );
 }
