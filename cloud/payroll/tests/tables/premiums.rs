@@ -194,6 +194,13 @@ fn a_date_that_never_was_has_no_premium() {
     let punches = "2011-12-29 20:00 in, 2011-12-31 04:00 out";
     let skipped = row("Pacific/Apia", punches).with(friday);
     assert_eq!(sums(&skipped, &ten()), "work 8.0000 = 80.00, total 80.00");
+    // Nor is it read into the Saturday that came instead.
+    let by_day = row("Pacific/Apia", "2011-12-31 08:00 in, 2011-12-31 16:00 out").with(|rules| {
+        let dates = Dates::Weekdays(vec![Weekday::Friday]);
+        let more = Extra::Factor(factor("1"));
+        rules.pay.premiums = vec![premium("friday", dates, "08:00-16:00", more)];
+    });
+    assert_eq!(sums(&by_day, &ten()), "work 8.0000 = 80.00, total 80.00");
     // Next door, in what is American Samoa, there was a Friday.
     let next_door = row(
         "Pacific/Pago_Pago",
