@@ -50,6 +50,8 @@ missing_packages() {
         have mosquitto_pub || echo mosquitto-clients
         have systemd-analyze || echo systemd
         have shellcheck || echo shellcheck
+        # Its programs are beside each other by version, and not in the path.
+        compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
         ;;
       vm)
         # What builds the guest (cross/vm.d/image.py) and what it runs in.

@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::link::{Broker, BrokerError};
+use crate::store::postgres::{Named, ServerError};
 
 /// The commented default configuration, as `limen-cloud default-config` prints it.
 pub const DEFAULT: &str = include_str!("../cloud.toml");
@@ -39,6 +41,8 @@ pub struct Config {
     pub link: Option<Link>,
     /// The metrics listener.
     pub metrics: Metrics,
+    /// A PostgreSQL database; without it everything is kept in the data folder.
+    pub store: Option<Database>,
 }
 
 /// Who may register as an employer.
@@ -92,6 +96,53 @@ pub struct Link {
     pub broker: String,
 }
 
+/// A PostgreSQL database.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://USER@HOST:PORT/DATABASE`, without a password.
+    pub url: String,
+    /// A file with the password, readable by the service alone.
+    pub password_file: Option<PathBuf>,
+    /// A file with the certificate authorities that the server is known by, in PEM.
+    pub ca: Option<PathBuf>,
+    /// How many connections this process may have, 2 to 100.
+    #[serde(default = "connections")]
+    pub connections: usize,
+    /// Known only to be refused without being repeated, as the error about an unknown key would.
+    #[serde(default)]
+    password: Option<IgnoredAny>,
+}
+
+const fn connections() -> usize {
+    10
+}
+
+impl Database {
+    /// The database at that URL, with the defaults of everything else.
+    #[must_use]
+    pub fn at(url: String) -> Self {
+        Self {
+            url,
+            password_file: None,
+            ca: None,
+            connections: connections(),
+            password: None,
+        }
+    }
+
+    /// What the store takes it by.
+    #[must_use]
+    pub fn named(&self) -> Named<'_> {
+        Named {
+            url: &self.url,
+            password_file: self.password_file.as_deref(),
+            ca: self.ca.as_deref(),
+            connections: self.connections,
+        }
+    }
+}
+
 /// The metrics listener.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,6 +169,7 @@ impl Default for Config {
             mqtt: Mqtt::default(),
             link: None,
             metrics: Metrics::default(),
+            store: None,
         }
     }
 }
@@ -171,6 +223,9 @@ pub enum ConfigError {
     /// A broker's address that is none.
     #[error("the configuration is refused: {0}")]
     Broker(#[from] BrokerError),
+    /// A way to a database that can't stand.
+    #[error("the configuration is refused: {0}")]
+    Store(#[from] ServerError),
     /// A value that can't stand.
     #[error("the configuration is refused: {key} = {value}: {why}")]
     Value {
@@ -246,6 +301,12 @@ impl Config {
             }
         }
         self.broker()?;
+        if let Some(database) = &self.store {
+            if database.password.is_some() {
+                return Err(ServerError::PasswordInTheOpen.into());
+            }
+            database.named().check()?;
+        }
         Ok(())
     }
 
@@ -290,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_configuration_is_refused_and_not_repeated() {
+        for store in [
+            "url = \"postgres://a@/b?host=/tmp\"\npassword = \"canary\"",
+            "url = \"postgres://a:canary@/b?host=/tmp\"",
+        ] {
+            let config: Config = toml::from_str(&format!("[store]\n{store}")).unwrap();
+            let refused = config.check().unwrap_err().to_string();
+            assert!(refused.contains("store.password_file"), "{refused}");
+            assert!(!refused.contains("canary"), "{refused}");
+        }
+    }
+
+    #[test]
     fn values_that_cannot_stand_are_refused_in_words() {
         for (edit, word) in [
             ("bcrypt_cost = 3", "bcrypt_cost"),
@@ -299,6 +373,11 @@ mod tests {
             ("cors_origins = [\"*\"]", "cors_origins"),
             ("[link]\nbroker = \"1884\"", "link.broker"),
             ("[metrics]\nlisten = \"0.0.0.0:1\"", "metrics"),
+            ("[store]\nurl = \"limen.db\"", "store.url"),
+            (
+                "[store]\nurl = \"postgres://a@/b?host=/tmp\"\nconnections = 1",
+                "store.connections",
+            ),
         ] {
             let config: Config = toml::from_str(edit).unwrap();
             let refused = config.check().unwrap_err().to_string();

@@ -41,6 +41,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use store::TenantId;
+use store::postgres::Postgres;
+use store::sqlite::{self, Sqlite};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +54,7 @@ use ingest::Ingest;
 use metrics::Metrics;
 use passwords::Passwords;
 use tokens::Tokens;
+use vault::Sealed;
 
 /// What every part of the running cloud shares.
 pub struct App {
@@ -104,6 +107,12 @@ pub enum StartError {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The database was made with other secrets than the data folder has.
+    #[error(
+        "the secrets in {0} do not open what the database holds: it was made with another data folder, \
+         whose folder `secrets` belongs here, or it is another installation's"
+    )]
+    Secrets(PathBuf),
     /// The models can't be used.
     #[error("cannot use the models of `zoo` in the configuration, {path}")]
     Zoo {
@@ -128,11 +137,12 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens the data folder: secrets and database, both made where they are missing.
+    /// Opens the data folder: secrets and database, both made where they are missing. Where the configuration
+    /// names a database server, the database is there.
     ///
     /// # Errors
     /// When the configuration can't stand, or the folder, the secrets or the database can't be used.
-    pub fn open(config: Config, data: &Path) -> Result<Self, StartError> {
+    pub async fn open(config: Config, data: &Path) -> Result<Self, StartError> {
         config.check()?;
         vault::private_folder(data).map_err(|source| StartError::Data {
             path: data.to_owned(),
@@ -140,11 +150,10 @@ impl App {
         })?;
         let vault = Vault::open(data)?;
         let authority = Authority::open(&vault)?;
-        let store = store::sqlite::Sqlite::open(
-            &data.join("limen.db"),
-            uuid::Uuid::new_v4(),
-            Timestamp::now(),
-        )?;
+        let store = open_store(&config, data).await?;
+        if !opens(&vault, store.as_ref()).await? {
+            return Err(StartError::Secrets(vault.folder().to_owned()));
+        }
         let faces = Faces::load(&config.zoo).map_err(|source| StartError::Zoo {
             path: config.zoo.clone(),
             source,
@@ -155,7 +164,7 @@ impl App {
         Ok(Self {
             config,
             data: data.to_owned(),
-            store: Arc::new(store),
+            store,
             vault,
             changed: broadcast::channel(1024).0,
             faces,
@@ -177,4 +186,34 @@ impl App {
     pub fn now(&self) -> Timestamp {
         (self.clock)()
     }
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<Arc<dyn Store>, StartError> {
+    let (epoch, now) = (uuid::Uuid::new_v4(), Timestamp::now());
+    match &config.store {
+        None => Ok(Arc::new(Sqlite::open(
+            &data.join(sqlite::FILE),
+            epoch,
+            now,
+        )?)),
+        Some(database) => {
+            let server = database.named().server();
+            let server = server.map_err(config::ConfigError::from)?;
+            Ok(Arc::new(Postgres::open(&server, epoch, now).await?))
+        }
+    }
+}
+
+/// Whether these secrets sealed what the store holds: a database server may be named beside a data folder that
+/// it does not belong to.
+async fn opens(vault: &Vault, store: &dyn Store) -> Result<bool, StartError> {
+    let tenants = store.tenants().await?;
+    Ok(tenants.first().is_none_or(|tenant| {
+        let key = Sealed::Key {
+            purpose: "site-signing",
+            tenant: tenant.id,
+            of: tenant.site.id,
+        };
+        vault.open_key(key, &tenant.site.signing_sealed).is_ok()
+    }))
 }

@@ -1,7 +1,7 @@
 //! The command line of the aggregator.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +28,17 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
     },
+    /// Copy what the SQLite database of a data folder holds into the PostgreSQL database that the configuration
+    /// names under [store], and prove that the copy is equal. That database must be empty, and no limen-cloud
+    /// may run on the folder. The SQLite database stays as it is.
+    Move {
+        /// The configuration with the target.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The data folder.
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+    },
     /// Print the commented default configuration.
     DefaultConfig,
 }
@@ -40,31 +51,65 @@ fn main() -> ExitCode {
         }
         Command::Run { config, data } => {
             log_to_stderr();
-            match start(config, &data) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    let code = error.exit_code();
-                    eprintln!("limen-cloud: {:#}", anyhow::Error::from(error));
-                    ExitCode::from(code)
-                }
-            }
+            ended(start(config, &data))
+        }
+        Command::Move { config, data } => ended(move_house(&config, &data)),
+    }
+}
+
+fn ended(outcome: Result<(), RunError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.exit_code();
+            eprintln!("limen-cloud: {:#}", anyhow::Error::from(error));
+            ExitCode::from(code)
         }
     }
 }
 
-fn start(config: Option<PathBuf>, data: &std::path::Path) -> Result<(), RunError> {
+fn start(config: Option<PathBuf>, data: &Path) -> Result<(), RunError> {
     let config = match config {
         Some(path) => Config::read(&path).map_err(StartError::from)?,
         None => Config::default(),
     };
+    runtime()?.block_on(run::run(config, data))
+}
+
+fn move_house(config: &Path, data: &Path) -> Result<(), RunError> {
+    let config = Config::read(config).map_err(StartError::from)?;
+    let moved = runtime()?.block_on(run::move_house(&config, data))?;
+    let mut out = String::new();
+    let mut all = 0;
+    for (table, read) in &moved {
+        all += read.rows;
+        let digest: String = read.sha256[..8]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        out += &format!("{:>10}  {table:<18} sha256 {digest}…\n", read.rows);
+    }
+    out += &format!(
+        "{all} rows of {} tables were copied, read again and found equal. The SQLite database is as it was.\n\
+         From now on start limen-cloud with this configuration and this data folder: its secrets open what the\n\
+         database holds.\n",
+        moved.len()
+    );
+    let written = std::io::stdout().write_all(out.as_bytes());
+    written.map_err(|source| RunError::Ended {
+        what: "output",
+        source,
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| RunError::Ended {
             what: "runtime",
             source,
-        })?
-        .block_on(run::run(config, data))
+        })
 }
 
 fn log_to_stderr() {

@@ -13,6 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::accounts::founding::{self, NoPlace};
+use crate::store::StoreError;
+use crate::store::moving::{self, MoveError};
+use crate::store::postgres::Postgres;
+use crate::store::sqlite::{self, Sqlite};
 use crate::vault::{private_folder, write_private};
 use crate::{App, Config, StartError, downlink, http, link, listener, metrics};
 
@@ -56,6 +60,15 @@ pub enum RunError {
     /// Another cloud runs on the same data folder.
     #[error("another limen-cloud runs on the data folder {0}; end it first")]
     Taken(PathBuf),
+    /// The configuration names nowhere to move to.
+    #[error("the configuration names no database under [store] to move to")]
+    NowhereTo,
+    /// There is nothing to move.
+    #[error("there is no SQLite database {0}")]
+    NothingThere(PathBuf),
+    /// The house was not moved.
+    #[error("the database was not moved")]
+    Move(#[from] MoveError),
     /// The set-up link can't be made.
     #[error("cannot make the set-up link")]
     SetUp(#[from] NoPlace),
@@ -79,14 +92,21 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Start(StartError::Config(_) | StartError::Zoo { .. }) => 78,
+            Self::Start(StartError::Store(
+                StoreError::Unreachable(_) | StoreError::NotLetIn { .. },
+            )) => 69,
             Self::Start(
                 StartError::Data { .. }
                 | StartError::Vault(_)
+                | StartError::Secrets(_)
                 | StartError::Authority(_)
                 | StartError::Store(_),
             )
             | Self::Write { .. } => 73,
             Self::Bind { .. } | Self::Taken(_) => 69,
+            Self::NowhereTo => 78,
+            Self::NothingThere(_) => 66,
+            Self::Move(_) => 73,
             _ => 1,
         }
     }
@@ -138,7 +158,7 @@ pub async fn run(config: Config, data: &Path) -> Result<(), RunError> {
     make_folder(data)?;
     // Before anything is opened: a second cloud must not touch the first one's database.
     let _lock = lock(data)?;
-    let app = Arc::new(App::open(config, data)?);
+    let app = Arc::new(App::open(config, data).await?);
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
 
@@ -219,6 +239,35 @@ pub async fn run(config: Config, data: &Path) -> Result<(), RunError> {
         }),
         None => Ok(()),
     }
+}
+
+/// Copies the SQLite database of a data folder into the configuration's database, and proves that the copy is
+/// equal; what each table held.
+///
+/// # Errors
+/// When a cloud runs on the folder, the target can't be used or is not empty, or the copy is not equal: nothing of
+/// it stays then.
+pub async fn move_house(
+    config: &Config,
+    data: &Path,
+) -> Result<Vec<(&'static str, moving::Read)>, RunError> {
+    config.check().map_err(StartError::from)?;
+    let Some(database) = &config.store else {
+        return Err(RunError::NowhereTo);
+    };
+    let file = data.join(sqlite::FILE);
+    if !file.exists() {
+        return Err(RunError::NothingThere(file));
+    }
+    let _lock = lock(data)?;
+    let server = database.named().server();
+    let server = server.map_err(|error| StartError::Config(error.into()))?;
+    let (epoch, now) = (uuid::Uuid::new_v4(), jiff::Timestamp::now());
+    let to = Postgres::open(&server, epoch, now)
+        .await
+        .map_err(StartError::from)?;
+    let from = Sqlite::open(&file, epoch, now).map_err(StartError::from)?;
+    Ok(moving::move_house(&from, &to).await?)
 }
 
 type Serving = JoinSet<(&'static str, io::Result<()>)>;

@@ -9,7 +9,12 @@
 //! Instants are microseconds since 1970 in UTC, money is integer minor units, rates are decimal text with
 //! six places.
 
+mod forms;
 pub mod ledger;
+pub mod moving;
+mod placing;
+pub mod postgres;
+mod rosters;
 pub mod sqlite;
 pub mod ways;
 
@@ -507,11 +512,48 @@ pub enum StoreError {
     #[error("the database holds a damaged value in {0}")]
     Damaged(&'static str),
     /// The disk is full, or fails.
-    #[error("the disk of the data folder takes no more: make room there, or look whether it fails")]
-    Disk(#[source] rusqlite::Error),
+    #[error("the disk of the database takes no more: make room there, or look whether it fails")]
+    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// SQLite refused.
     #[error("the database refused")]
     Sqlite(#[source] rusqlite::Error),
+    /// PostgreSQL refused.
+    #[error("the database refused")]
+    Postgres(#[source] postgres::Refusal),
+    /// The database server is not there, or ended the connection.
+    #[error("the database server is not reached")]
+    Unreachable(#[source] postgres::Refusal),
+    /// The database server wants another user or password.
+    #[error("the database server does not let this program into the database {database}")]
+    NotLetIn {
+        /// The database.
+        database: String,
+        /// The server's words.
+        #[source]
+        source: postgres::Refusal,
+    },
+    /// The same was tried several times, and others came between each time.
+    #[error("other transactions came between too often")]
+    Conflict(#[source] postgres::Refusal),
+    /// The database is not one for this program.
+    #[error("the database {database} can't be used: {why}")]
+    Unfit {
+        /// The database.
+        database: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A newer version of this program has written it.
+    #[error(
+        "the database was brought to its version {found} by a newer limen-cloud, and this one knows {known}; \
+         run the newer program"
+    )]
+    Newer {
+        /// The database's version.
+        found: usize,
+        /// The version of this program.
+        known: usize,
+    },
     /// The database is of a version that can't be brought up to date.
     #[error("the database cannot be migrated")]
     Migration(#[from] Box<refinery::Error>),
@@ -533,7 +575,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DiskFull, SystemIoFailure};
         match error.sqlite_error_code() {
-            Some(DiskFull | SystemIoFailure) => Self::Disk(error),
+            Some(DiskFull | SystemIoFailure) => Self::Disk(Box::new(error)),
             _ => Self::Sqlite(error),
         }
     }

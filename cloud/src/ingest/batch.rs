@@ -59,6 +59,13 @@ async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
     let events: Vec<NewEvent> = batch.iter().map(|waiting| waiting.event.clone()).collect();
     match app.store.record_events(events).await {
         Ok(outcomes) => settle(app, batch, outcomes).await,
+        Err(error @ StoreError::Unreachable(_)) if batch.len() > 1 => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(
+                events = batch.len(), %error, cause,
+                "events were not written and not acknowledged; their terminals keep them"
+            );
+        }
         Err(error) if batch.len() > 1 => {
             // One event that the database can't take must not hold up the others.
             tracing::warn!(%error, events = batch.len(), "a batch was not written; its events are tried one by one");

@@ -32,6 +32,9 @@ mod migrations {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
+/// The file's name in the data folder.
+pub const FILE: &str = "limen.db";
+
 /// How many idle reading connections are kept.
 const READERS: usize = 4;
 
@@ -56,6 +59,21 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error>
     Ok(connection)
 }
 
+/// How many migrations the file has behind it.
+fn applied(connection: &Connection) -> Result<usize, rusqlite::Error> {
+    let is_new = connection.query_row(
+        "SELECT count(*) = 0 FROM sqlite_schema WHERE name = 'refinery_schema_history'",
+        [],
+        |row| row.get(0),
+    )?;
+    if is_new {
+        return Ok(0);
+    }
+    let applied = "SELECT count(*) FROM refinery_schema_history";
+    let applied: i64 = connection.query_row(applied, [], |row| row.get(0))?;
+    Ok(usize::try_from(applied).unwrap_or(usize::MAX))
+}
+
 impl Sqlite {
     /// Opens the file, makes it where it is missing, and brings it up to date. `epoch` names a new database.
     ///
@@ -71,9 +89,12 @@ impl Sqlite {
         writer
             .pragma_update(None, "journal_mode", "WAL")
             .map_err(opened)?;
-        migrations::migrations::runner()
-            .run(&mut writer)
-            .map_err(Box::new)?;
+        let runner = migrations::migrations::runner();
+        let (found, known) = (applied(&writer)?, runner.get_migrations().len());
+        if found > known {
+            return Err(StoreError::Newer { found, known });
+        }
+        runner.run(&mut writer).map_err(Box::new)?;
         writer.execute(
             "INSERT OR IGNORE INTO installation (only_row, epoch, created) VALUES (1, ?1, ?2)",
             (rows::id(epoch), now.as_microsecond()),
@@ -83,6 +104,23 @@ impl Sqlite {
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
         })))
+    }
+
+    /// Runs `work` on one consistent view of the database, here and now: on a thread that may wait.
+    pub(super) fn look<T, E>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<rusqlite::Error>,
+    {
+        let mut reader = self.0.reader()?;
+        let value = {
+            let transaction = reader.transaction()?;
+            work(&transaction)?
+        };
+        self.0.put_back(reader);
+        Ok(value)
     }
 
     /// Runs `work` in a writing transaction on a blocking thread, and commits if it gave `Ok`.
@@ -113,19 +151,11 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let inner = Arc::clone(&self.0);
+        let store = self.clone();
         Box::pin(async move {
-            tokio::task::spawn_blocking(move || {
-                let mut reader = inner.reader()?;
-                let value = {
-                    let transaction = reader.transaction()?;
-                    work(&transaction)?
-                };
-                inner.put_back(reader);
-                Ok(value)
-            })
-            .await
-            .unwrap_or(Err(StoreError::Stopped))
+            tokio::task::spawn_blocking(move || store.look(work))
+                .await
+                .unwrap_or(Err(StoreError::Stopped))
         })
     }
 }
@@ -202,7 +232,7 @@ impl House for Sqlite {
     }
 
     fn face_login_withdrawn(&self, tenant: TenantId, id: AccountId) -> Answer<bool> {
-        self.read(move |t| accounts::face_login_withdrawn(t, tenant, id))
+        self.read(move |t| Ok(accounts::face_login_consent(t, tenant, id)?.is_withdrawn()))
     }
 
     fn set_password_hash(&self, tenant: TenantId, id: AccountId, hash: String) -> Answer<()> {

@@ -5,6 +5,12 @@ use uuid::Uuid;
 
 use super::{AccountId, Answer, TenantId};
 
+/// The first number that is given to anybody: two digits, so that nobody wonders whether a zero belongs to it.
+pub(super) const FIRST: u32 = 10;
+
+/// As many badges as a roster carries for a person.
+pub(super) const MOST_BADGES: i64 = 16;
+
 /// Who changes whose ways in, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Changing {

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use limen_cloud::metrics::Event;
 use limen_daemon::uplink::state::WINDOW;
-use rusqlite::Connection;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::checker;
 use crate::count;
+use crate::database::Database;
 use crate::door::{Door, HERE};
 use crate::house::House;
 use crate::terminal::PATIENCE;
@@ -23,14 +23,12 @@ const WINDOWS: u64 = 4;
 const PORTION: usize = 1000;
 
 /// Whether the cloud holds that event.
-fn holds(cloud: &Connection, terminal: Uuid, outbox: Uuid, seq: u64) -> bool {
-    let sql = "SELECT 1 FROM events WHERE tenant = (SELECT tenant FROM terminals WHERE id = ?1)
-                AND terminal = ?1 AND outbox = ?2 AND seq = ?3";
-    cloud
-        .prepare_cached(sql)
-        .unwrap()
-        .exists((terminal.into_bytes(), outbox.into_bytes(), seq as i64))
-        .unwrap()
+fn holds(cloud: &Database, terminal: Uuid, outbox: Uuid, seq: u64) -> bool {
+    let sql = format!(
+        "SELECT 1 FROM events WHERE tenant = (SELECT tenant FROM terminals WHERE id = $1)
+          AND terminal = $1 AND outbox = $2 AND seq = {seq}"
+    );
+    !cloud.rows(&sql, &[terminal, outbox]).is_empty()
 }
 
 /// How many events the cloud stored.
@@ -55,7 +53,7 @@ async fn a_backlog_goes_in_whole_and_live_punches_do_not_wait_for_it() {
     let written = began.elapsed();
 
     let outbox = door.outbox.end().borrow().outbox;
-    let cloud = checker::open(&house.database());
+    let cloud = house.database();
     let mut changed = house.app.changed.subscribe();
     let began = Instant::now();
     door.connect(house.mqtt, Duration::from_secs(30));

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::checker;
 use crate::count;
+use crate::database::{Database, Place};
 use crate::door::{Door, HERE};
 use crate::house::House;
 use crate::terminal::PATIENCE;
@@ -137,16 +138,21 @@ async fn a_full_disk_at_any_write_of_the_cloud_acknowledges_nothing_and_loses_no
     let Some(disk) = SmallDisk::mount(24) else {
         return;
     };
-    let house = House::at(tempfile::tempdir_in(disk.0.path()).unwrap()).await;
+    let folder = tempfile::tempdir_in(disk.0.path()).unwrap();
+    let place = Place::file_in(folder.path());
+    let house = House::with(folder, place).await;
+    let Database::Sqlite(file) = house.database() else {
+        unreachable!("a file was asked for")
+    };
     let identity = house.terminal("door").await;
     let data = tempfile::tempdir().unwrap();
     let mut door = Door::open(data.path(), &identity, HERE);
     door.connect(house.mqtt, Duration::from_secs(30));
     door.await_acknowledged();
-    let cloud = checker::open(&house.database());
+    let cloud = house.database();
     let mut refusals = 0;
     for round in 0..rounds {
-        disk.fill(&house.database(), round * PAGES / rounds);
+        disk.fill(&file, round * PAGES / rounds);
         door.punch(EVENTS);
         let until = Instant::now() + PATIENCE;
         while door.outbox.waiting().unwrap() > 0 && door.vitals.is_linked() {

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod checkins;
+#[path = "../store/database.rs"]
+#[expect(dead_code, reason = "another test makes more of it")]
+mod database;
 mod live;
+mod moved;
 mod past;
 mod pay;
 #[path = "../seed_api/pictures.rs"]

@@ -1,16 +1,16 @@
 //! What a terminal would have sent, written into the server's own database: hours of days that are over.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use limen_cloud::store::ledger::{Ledger as _, NewEvent, NewFact, Outcome};
-use limen_cloud::store::sqlite::Sqlite;
-use limen_cloud::store::{AccountId, House as _, PaidSession, PunchKey, TenantId};
+use limen_cloud::Store;
+use limen_cloud::store::ledger::{NewEvent, NewFact, Outcome};
+use limen_cloud::store::{AccountId, PaidSession, PunchKey, TenantId};
 use limen_wire::event::{Clock, Direction, Event, Grade, Method, Punch, Rejection, What};
 use limen_wire::{Hash, PublicKey};
-use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::database::{Database, Value};
 use crate::server::{Server, email};
 
 /// The cloud's own terminal.
@@ -22,8 +22,8 @@ pub struct Api {
 
 /// The database of a running server.
 pub struct Past {
-    file: PathBuf,
-    store: Sqlite,
+    database: Database,
+    store: Arc<dyn Store>,
     tenant: TenantId,
     now: Timestamp,
 }
@@ -31,16 +31,15 @@ pub struct Past {
 impl Past {
     /// Of the organisation of that employer.
     pub async fn of(server: &Server, employer: &str) -> Self {
-        let file = server.data().join("limen.db");
         let now = Timestamp::now();
-        let store = Sqlite::open(&file, Uuid::new_v4(), now).unwrap();
+        let store = server.place().store().await;
         let account = store
             .account_by_email(email(employer))
             .await
             .unwrap()
             .unwrap();
         Self {
-            file,
+            database: server.place().database(),
             store,
             tenant: account.tenant,
             now,
@@ -144,17 +143,13 @@ impl Past {
 
     /// The cloud's own terminal, as the database has it.
     pub fn api(&self) -> Api {
-        let database = Connection::open(&self.file).unwrap();
         let api = "SELECT id, site, public_key FROM terminals WHERE kind = 'api'";
-        database
-            .query_row(api, (), |row| {
-                Ok(Api {
-                    terminal: Uuid::from_slice(&row.get::<_, Vec<u8>>(0)?).unwrap(),
-                    site: Uuid::from_slice(&row.get::<_, Vec<u8>>(1)?).unwrap(),
-                    key: PublicKey::from_bytes(row.get(2)?).unwrap(),
-                })
-            })
-            .unwrap()
+        let row = self.database.rows(api, &[]).remove(0);
+        Api {
+            terminal: row[0].id(),
+            site: row[1].id(),
+            key: PublicKey::from_bytes(row[2].bytes().try_into().unwrap()).unwrap(),
+        }
     }
 
     /// The outbox of the cloud's own terminal.
@@ -164,14 +159,10 @@ impl Past {
 
     /// Every stored event, as it was signed.
     pub fn compacts(&self) -> Vec<String> {
-        let database = Connection::open(&self.file).unwrap();
-        let mut events = database
-            .prepare("SELECT compact FROM events ORDER BY seq")
-            .unwrap();
-        let compacts = events.query_map((), |row| row.get(0)).unwrap();
-        compacts
-            .map(|compact| String::from_utf8(compact.unwrap()).unwrap())
-            .collect()
+        let events = "SELECT compact FROM events ORDER BY seq";
+        let rows = self.database.rows(events, &[]);
+        let compact = |row: &Vec<Value>| String::from_utf8(row[0].bytes().to_vec()).unwrap();
+        rows.iter().map(compact).collect()
     }
 
     /// Who has that name.

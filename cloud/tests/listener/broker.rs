@@ -256,18 +256,14 @@ async fn what_could_not_be_kept_does_not_block_the_line_to_the_broker() {
     let broker = Mosquitto::start().await;
     house.link(broker.address).await;
     let (mut bad, mut good) = (Outbox::new(), Outbox::new());
-    house.change(&format!(
-        "CREATE TRIGGER full BEFORE INSERT ON events WHEN new.outbox = x'{}'
-         BEGIN SELECT RAISE(ABORT, 'disk full'); END",
-        bad.id().simple()
-    ));
+    house.refuse_events_of(bad.id());
     let mut line = Line::greeted(&door, broker.address, &good).await;
     for _ in 0..100 {
         line.publish(Up::Event, bad.punch(&door)).await;
     }
     line.publish(Up::Event, good.punch(&door)).await;
     line.through(good.id(), 1).await;
-    house.change("DROP TRIGGER full");
+    house.refuse_no_more();
     for event in &bad.sent {
         line.publish(Up::Event, event.clone()).await;
     }

@@ -1,7 +1,7 @@
 //! A cloud in this process, with one tenant.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use limen_cloud::accounts::founding::{self, Applicant};
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::database::{Database, Place};
 use crate::terminal::Identity;
 
 pub struct House {
@@ -22,18 +23,20 @@ pub struct House {
     pub mqtt: SocketAddr,
     pub tls: SocketAddr,
     folder: Arc<TempDir>,
+    place: Arc<Place>,
 }
 
 pub fn random<const N: usize>() -> [u8; N] {
     limen_cloud::vault::random().unwrap()
 }
 
-fn config() -> Config {
+fn config(place: &Place) -> Config {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     Config {
         zoo: workspace.join("models"),
         bcrypt_cost: 4,
         repunch_s: 0,
+        store: place.url().map(limen_cloud::config::Database::at),
         ..Config::default()
     }
 }
@@ -45,8 +48,15 @@ impl House {
 
     /// With its data in that folder.
     pub async fn at(folder: TempDir) -> Self {
-        let folder = Arc::new(folder);
-        let app = Arc::new(App::open(config(), folder.path()).unwrap());
+        let place = Place::of(folder.path());
+        Self::with(folder, place).await
+    }
+
+    /// With its database there.
+    pub async fn with(folder: TempDir, place: Place) -> Self {
+        let (folder, place) = (Arc::new(folder), Arc::new(place));
+        let app = App::open(config(&place), folder.path()).await;
+        let app = Arc::new(app.unwrap());
         let applicant = Applicant {
             username: "Owner".to_owned(),
             email: "owner@example.org".to_owned(),
@@ -57,10 +67,15 @@ impl House {
         let employer = founding::found_tenant(&app, applicant, Founding::Open)
             .await
             .unwrap();
-        Self::serving(app, employer, folder).await
+        Self::serving(app, employer, folder, place).await
     }
 
-    async fn serving(app: Arc<App>, employer: AccountId, folder: Arc<TempDir>) -> Self {
+    async fn serving(
+        app: Arc<App>,
+        employer: AccountId,
+        folder: Arc<TempDir>,
+        place: Arc<Place>,
+    ) -> Self {
         let tenant = app.store.tenants().await.unwrap()[0].id;
         let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mutual = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,16 +95,19 @@ impl House {
             mqtt,
             tls,
             folder,
+            place,
         }
     }
 
     /// Ends the cloud and opens another on the same folder.
     pub async fn restarted(self) -> Self {
-        let (folder, employer) = (Arc::clone(&self.folder), self.employer);
+        let (folder, place) = (Arc::clone(&self.folder), Arc::clone(&self.place));
+        let employer = self.employer;
         self.app.stop.cancel();
         drop(self);
-        let app = Arc::new(App::open(config(), folder.path()).unwrap());
-        Self::serving(app, employer, folder).await
+        let app = App::open(config(&place), folder.path()).await;
+        let app = Arc::new(app.unwrap());
+        Self::serving(app, employer, folder, place).await
     }
 
     /// Takes terminals from a broker too, and waits until they can come by it.
@@ -140,53 +158,57 @@ impl House {
             .unwrap()
     }
 
-    /// Where the cloud's own database lies.
-    pub fn database(&self) -> PathBuf {
-        self.folder.path().join("limen.db")
+    /// The cloud's own database.
+    pub fn database(&self) -> Database {
+        self.place.database()
     }
 
     /// Rows of a table that no method tells.
     pub fn count(&self, query: &str) -> i64 {
-        let database = rusqlite::Connection::open(self.database()).unwrap();
-        database.query_row(query, [], |row| row.get(0)).unwrap()
+        self.database().number(query, &[])
     }
 
-    /// Changes the database itself.
-    pub fn change(&self, statement: &str) {
-        let database = rusqlite::Connection::open(self.database()).unwrap();
-        database.busy_timeout(crate::terminal::PATIENCE).unwrap();
-        database.execute(statement, []).unwrap();
+    /// From now on the database takes no event of that outbox.
+    pub fn refuse_events_of(&self, outbox: Uuid) {
+        let outbox_hex = outbox.simple();
+        match self.database() {
+            sqlite @ Database::Sqlite(_) => sqlite.run(&format!(
+                "CREATE TRIGGER refused BEFORE INSERT ON events WHEN new.outbox = x'{outbox_hex}'
+                 BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )),
+            postgres @ Database::Postgres(_) => postgres.run(&format!(
+                "ALTER TABLE events ADD CONSTRAINT refused CHECK (outbox <> '{outbox_hex}')"
+            )),
+        }
     }
 
-    fn write(&self, statement: &str, blob: &[u8]) {
-        let database = rusqlite::Connection::open(self.database()).unwrap();
-        database.busy_timeout(crate::terminal::PATIENCE).unwrap();
-        database.execute(statement, [blob]).unwrap();
+    /// It does again.
+    pub fn refuse_no_more(&self) {
+        match self.database() {
+            sqlite @ Database::Sqlite(_) => sqlite.run("DROP TRIGGER refused"),
+            postgres @ Database::Postgres(_) => {
+                postgres.run("ALTER TABLE events DROP CONSTRAINT refused");
+            }
+        }
     }
 
     /// Lets a quarter of an hour pass for every claim code.
     pub fn age_claims(&self) {
-        self.write(
-            "UPDATE claims SET expires = 0 WHERE used IS NULL AND ?1 = x''",
-            &[],
-        );
+        let age = "UPDATE claims SET expires = 0 WHERE used IS NULL";
+        self.database().change(age, &[]);
     }
 
     /// The template of that person is damaged.
     pub fn damage_template(&self, person: AccountId) {
-        self.write(
-            "UPDATE templates SET sealed = zeroblob(64) WHERE person = ?1",
-            person.0.as_bytes(),
-        );
+        let damage = "UPDATE templates SET sealed = substr(sealed, 1, 64) WHERE person = $1";
+        self.database().change(damage, &[person.0]);
         let _ = self.app.changed.send(self.tenant);
     }
 
     /// Somebody works here no longer.
     pub fn leaves(&self, person: AccountId) {
-        self.write(
-            "UPDATE people SET left_at = 1 WHERE id = ?1",
-            person.0.as_bytes(),
-        );
+        let leave = "UPDATE people SET left_at = 1 WHERE id = $1";
+        self.database().change(leave, &[person.0]);
         let _ = self.app.changed.send(self.tenant);
     }
 

@@ -8,6 +8,9 @@
 
 mod broker;
 mod claims;
+#[path = "../store/database.rs"]
+#[expect(dead_code, reason = "another test makes more of it")]
+mod database;
 mod down;
 mod events;
 mod forks;

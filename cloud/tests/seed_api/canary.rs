@@ -47,9 +47,14 @@ async fn neither_template_nor_picture_is_readable_at_rest() {
     let ada = server.employer("Ada", &picture, true).await;
     let token = server.token("Ada").await;
     server.employee("Carl", &ada, &token, &picture).await;
-    let running = everything(&server.data());
+    let everything = |server: &Server| {
+        let mut bytes = everything(&server.data());
+        bytes.extend(server.place().dump());
+        bytes
+    };
+    let running = everything(&server);
     assert!(server.terminate().success());
-    let ended = everything(&server.data());
+    let ended = everything(&server);
     let log = server.log();
     for (where_, bytes) in [
         ("the data folder", &running),

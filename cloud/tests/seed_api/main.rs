@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod canary;
+#[path = "../store/database.rs"]
+#[expect(dead_code, reason = "another test makes more of it")]
+mod database;
 mod entry;
 mod faces;
 mod hostile;

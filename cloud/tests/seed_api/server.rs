@@ -10,6 +10,8 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
+use crate::database::Place;
+
 /// The program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_limen-cloud");
 /// A password that is accepted, and that no log may show.
@@ -35,7 +37,9 @@ pub fn config(more: &str) -> String {
 /// A running server with a fresh data folder.
 pub struct Server {
     child: Child,
-    folder: tempfile::TempDir,
+    /// What it runs in, until a test takes it for another one.
+    pub folder: Option<tempfile::TempDir>,
+    place: Place,
     log: Arc<Mutex<String>>,
     /// `http://127.0.0.1:PORT`.
     pub http: String,
@@ -92,12 +96,18 @@ impl Server {
         Self::configured(&config(more))
     }
 
-    /// Starts one with that configuration, and waits until it says that it is ready.
+    /// Starts one with that configuration.
     pub fn configured(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(&folder.path().join("data"));
+        Self::started(folder, place, config)
+    }
+
+    /// Starts one on that folder and database, and waits until it says that it is ready.
+    pub fn started(folder: tempfile::TempDir, place: Place, config: &str) -> Self {
         let file = folder.path().join("cloud.toml");
-        std::fs::write(&file, config).unwrap();
         let data = folder.path().join("data");
+        std::fs::write(&file, config.to_owned() + &place.lines()).unwrap();
         let mut child = Command::new(PROGRAM)
             .args(["run", "--config"])
             .arg(&file)
@@ -133,7 +143,8 @@ impl Server {
         let address = |key: &str| addresses[key].as_str().unwrap().to_owned();
         Self {
             child,
-            folder,
+            folder: Some(folder),
+            place,
             log,
             http: address("http"),
             metrics: address("metrics"),
@@ -146,7 +157,13 @@ impl Server {
 
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let folder = self.folder.as_ref().unwrap();
+        folder.path().join("data")
+    }
+
+    /// Its database, whose address is for a store in this process too.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// What it has said on stderr so far.

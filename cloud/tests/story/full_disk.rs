@@ -4,7 +4,9 @@
 
 use std::process::Command;
 
-use super::kills::{busy, greens_of, settle};
+use super::database::Place;
+use super::house::House;
+use super::kills::{busy, busy_in, greens_of, settle};
 
 /// How far a file may grow: more than both programs begin with, less than a few hundred commits write.
 const BLOCKS_OF_512: &str = "2000";
@@ -37,7 +39,9 @@ fn a_full_disk_under_the_terminal_shows_red_and_loses_nothing() {
 
 #[test]
 fn a_full_disk_under_the_cloud_acknowledges_nothing_and_loses_nothing() {
-    let (mut house, terminal) = busy("", "");
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::file_in(&folder.path().join("cloud"));
+    let (mut house, terminal) = busy_in(House::with(folder, place, ""), "");
     house.cloud.take().unwrap().terminate();
     house.start_cloud_by(on_a_small_disk);
     let mut daemon = terminal.run(&[]);

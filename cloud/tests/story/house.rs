@@ -12,6 +12,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::database::{Database, Place};
 use super::process::{PATIENCE, Program};
 
 const PASSWORD: &str = "a threshold of stone";
@@ -26,6 +27,8 @@ pub struct House {
     runtime: tokio::runtime::Runtime,
     client: Client,
     token: String,
+    // After the cloud, which ends before its database does.
+    place: Place,
 }
 
 /// The repository's own pictures and models.
@@ -68,13 +71,20 @@ impl House {
     /// A cloud on ports of its own, with `extra` in its configuration, and an owner.
     pub fn new(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(&folder.path().join("cloud"));
+        Self::with(folder, place, extra)
+    }
+
+    /// With its database there.
+    pub fn with(folder: TempDir, place: Place, extra: &str) -> Self {
         let port = free_port();
         let config = format!(
             "bcrypt_cost = 4\nrepunch_s = 0\nzoo = {:?}\n{extra}\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-             [mqtt]\nlisten = \"127.0.0.1:{}\"\n[metrics]\nlisten = \"127.0.0.1:{}\"\n",
+             [mqtt]\nlisten = \"127.0.0.1:{}\"\n[metrics]\nlisten = \"127.0.0.1:{}\"\n{}",
             models(),
             free_port(),
-            free_port()
+            free_port(),
+            place.lines()
         );
         fs::write(folder.path().join("cloud.toml"), config).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -84,6 +94,7 @@ impl House {
             .unwrap();
         let mut house = Self {
             folder,
+            place,
             cloud: None,
             http: format!("http://127.0.0.1:{port}"),
             people: BTreeMap::new(),
@@ -112,6 +123,11 @@ impl House {
 
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("cloud")
+    }
+
+    /// The cloud's database.
+    pub fn database(&self) -> Database {
+        self.place.database()
     }
 
     pub fn start_cloud(&mut self) {

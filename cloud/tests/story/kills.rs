@@ -1,7 +1,9 @@
 //! `kill -9` at random: nothing that was shown green is lost, nothing is doubled, all is in order.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::database::{Fresh, Place, Server};
 use super::house::{House, Terminal, picture, scene};
 use super::ledger;
 use super::process::Program;
@@ -13,7 +15,11 @@ pub fn rounds() -> usize {
 
 /// A house in which two people go in and out before one camera without a pause.
 pub fn busy(extra: &str, mqtt: &str) -> (House, Terminal) {
-    let mut house = House::new(extra);
+    busy_in(House::new(extra), mqtt)
+}
+
+/// The same in that house.
+pub fn busy_in(mut house: House, mqtt: &str) -> (House, Terminal) {
     house.enrol("Barack", &[picture("obama2.jpg"), picture("obama3.jpg")]);
     house.enrol("Joe", &[picture("biden.jpg")]);
     let pictures = scene(
@@ -37,11 +43,7 @@ pub fn settle(mut house: House, terminal: &Terminal, mut greens: BTreeSet<u64>) 
     assert!(status.success(), "{status}: {}", daemon.all());
     greens.extend(greens_of(&daemon));
     house.cloud.take().unwrap().terminate();
-    let events = ledger::check(
-        &terminal.database(),
-        &house.data().join("limen.db"),
-        &greens,
-    );
+    let events = ledger::check(&terminal.database(), &house.database(), &greens);
     eprintln!("{events} events, {} of them green", greens.len());
     greens.len()
 }
@@ -87,6 +89,26 @@ fn kill_the_cloud_between_insert_and_ack() {
         moment(round, 300);
         house.cloud.take().unwrap().kill();
         house.start_cloud();
+    }
+    house.await_other_punch(&before);
+    daemon.terminate();
+    assert!(settle(house, &terminal, greens_of(&daemon)) >= rounds());
+}
+
+/// PostgreSQL goes as in a power cut while the cloud writes to it, and the cloud goes on when it is back.
+#[test]
+fn kill_the_database_server_under_the_cloud() {
+    let server = Arc::new(Server::start());
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::in_database(Fresh::on_server(&server), &folder.path().join("cloud"));
+    let (house, terminal) = busy_in(House::with(folder, place, ""), "");
+    let mut daemon = terminal.run(&[]);
+    let mut before = String::new();
+    for round in 0..rounds() {
+        before = house.await_other_punch(&before);
+        moment(round, 300);
+        server.crash();
+        server.start_again();
     }
     house.await_other_punch(&before);
     daemon.terminate();

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use super::database::{Database, Value};
 
 fn open(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
@@ -22,39 +23,25 @@ pub fn terminal(database: &Path) -> Vec<Vec<u8>> {
 }
 
 /// What the cloud holds of terminals at doors, in the order of outbox birth and number.
-pub fn cloud(database: &Path) -> Vec<(u64, Vec<u8>)> {
-    let database = open(database);
-    let mut statement = database
-        .prepare(
-            "SELECT e.seq, e.compact FROM events e
-             JOIN terminals t ON t.tenant = e.tenant AND t.id = e.terminal AND t.kind = 'terminal'
-             JOIN outboxes o ON o.tenant = e.tenant AND o.terminal = e.terminal
-              AND o.outbox = e.outbox
-             ORDER BY o.born, e.seq",
-        )
-        .unwrap();
-    let rows = statement
-        .query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
-        })
-        .unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
+pub fn cloud(database: &Database) -> Vec<(u64, Vec<u8>)> {
+    let held = "SELECT e.seq, e.compact FROM events e
+                JOIN terminals t ON t.tenant = e.tenant AND t.id = e.terminal AND t.kind = 'terminal'
+                JOIN outboxes o ON o.tenant = e.tenant AND o.terminal = e.terminal
+                 AND o.outbox = e.outbox
+                ORDER BY o.born, e.seq";
+    let event = |row: &Vec<Value>| (row[0].integer().unsigned_abs(), row[1].bytes().to_vec());
+    database.rows(held, &[]).iter().map(event).collect()
 }
 
-fn count(database: &Path, table: &str) -> i64 {
-    let database = open(database);
-    database
-        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-            row.get(0)
-        })
-        .unwrap()
+fn count(database: &Database, table: &str) -> i64 {
+    database.number(&format!("SELECT count(*) FROM {table}"), &[])
 }
 
 /// The `seq` of every punch for which a light turned green, out of the terminal's JSON log.
 pub fn greens(log: &[String]) -> BTreeSet<u64> {
     log.iter()
         .map(|line| {
-            let line: Value = serde_json::from_str(line).unwrap();
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
             line["fields"]["seq"].as_u64().unwrap()
         })
         .collect()
@@ -63,7 +50,7 @@ pub fn greens(log: &[String]) -> BTreeSet<u64> {
 /// Nothing is lost after green, nothing is there twice, and all is in order: the cloud holds exactly what the
 /// terminal wrote, byte for byte, numbered from 1 without a gap, each naming the hash of the one before.
 /// Gives how many events there are.
-pub fn check(terminal_db: &Path, cloud_db: &Path, greens: &BTreeSet<u64>) -> usize {
+pub fn check(terminal_db: &Path, cloud_db: &Database, greens: &BTreeSet<u64>) -> usize {
     let written = terminal(terminal_db);
     let held = cloud(cloud_db);
     assert_eq!(

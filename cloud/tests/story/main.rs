@@ -14,6 +14,9 @@ mod broker;
 mod checker;
 mod collection;
 mod f14_camera;
+#[path = "../store/database.rs"]
+#[expect(dead_code, reason = "another test makes more of it")]
+mod database;
 mod full_disk;
 mod house;
 mod kills;

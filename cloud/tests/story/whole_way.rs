@@ -73,11 +73,7 @@ fn a_face_at_a_camera_becomes_an_hour_in_the_payroll() {
     house.cloud.take().unwrap().terminate();
     let greens = ledger::greens(&daemon.lines("punch accepted"));
     assert_eq!(greens.len(), 4);
-    ledger::check(
-        &terminal.database(),
-        &house.data().join("limen.db"),
-        &greens,
-    );
+    ledger::check(&terminal.database(), &house.database(), &greens);
 }
 
 /// Bug: a terminal that had no roster yet turned everybody away as a stranger.

@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension, Row, Transaction, named_params};
 use uuid::Uuid;
 
 use super::people;
-use super::rows::{Id, id, rate, rate_text};
+use super::rows::{Id, id};
+use crate::store::forms::{ConsentChange, FaceLoginConsent, email_key, rate, rate_text};
 use crate::store::{
     Account, AccountId, Founding, Hash, Invitation, Kind, NewAccount, NewInvitation, NewSession,
     NewTenant, SessionKind, StoreError, TenantId,
@@ -139,11 +140,6 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// The form in which e-mails are compared.
-fn email_key(email: &str) -> String {
-    email.trim().to_lowercase()
-}
-
 fn account(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
     let kind: String = row.get("kind")?;
     let account = Account {
@@ -209,49 +205,53 @@ pub(super) fn set_face_login(
         return Err(StoreError::Missing("account"));
     }
     let now = now.as_microsecond();
-    if on {
-        let confirmed = t.execute(
-            "UPDATE consents SET confirmed = coalesce(confirmed, ?3)
-             WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
-            (tenant, account, now),
-        )?;
-        if confirmed == 0 {
-            people::consent(t, tenant, account, "face-login", account, now, Some(now))?;
-        }
-    } else {
-        let withdrawn = t.execute(
-            "UPDATE consents SET withdrawn = ?3
-             WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
-            (tenant, account, now),
-        )?;
-        if withdrawn == 0 && !face_login_withdrawn(t, tenant, account)? {
-            // Never attested, and its holder says no: kept as given and withdrawn at once.
-            people::consent(t, tenant, account, "face-login", account, now, None)?;
+    match face_login_consent(t, tenant, account)?.switched(on) {
+        ConsentChange::Confirm => {
             t.execute(
-                "UPDATE consents SET withdrawn = ?3
-                 WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
+                "UPDATE consents SET confirmed = coalesce(confirmed, ?3)
+                 WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login'
+                   AND withdrawn IS NULL",
                 (tenant, account, now),
             )?;
         }
+        ConsentChange::Give => {
+            people::consent(t, tenant, account, "face-login", account, now, Some(now))?;
+        }
+        ConsentChange::Withdraw => withdraw(t, tenant, account, now)?,
+        ConsentChange::GiveAndWithdraw => {
+            people::consent(t, tenant, account, "face-login", account, now, None)?;
+            withdraw(t, tenant, account, now)?;
+        }
+        ConsentChange::Nothing => {}
     }
     Ok(())
 }
 
-/// Whether the last word on face login was no.
-pub(super) fn face_login_withdrawn(
+fn withdraw(t: &Transaction<'_>, tenant: TenantId, account: AccountId, now: i64) -> Result<()> {
+    t.execute(
+        "UPDATE consents SET withdrawn = ?3
+         WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
+        (tenant, account, now),
+    )?;
+    Ok(())
+}
+
+/// What an account's holder has said of face login.
+pub(super) fn face_login_consent(
     t: &Transaction<'_>,
     tenant: TenantId,
     account: AccountId,
-) -> Result<bool> {
+) -> Result<FaceLoginConsent> {
     let mut statement = t.prepare_cached(
-        "SELECT withdrawn IS NOT NULL FROM consents
-         WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login'
-         ORDER BY withdrawn IS NULL DESC LIMIT 1",
+        "SELECT coalesce(max(withdrawn IS NULL), 0), coalesce(max(withdrawn IS NOT NULL), 0)
+         FROM consents WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login'",
     )?;
-    let withdrawn = statement
-        .query_row((tenant, account), |row| row.get(0))
-        .optional()?;
-    Ok(withdrawn.unwrap_or(false))
+    Ok(statement.query_row((tenant, account), |row| {
+        Ok(FaceLoginConsent {
+            stands: row.get(0)?,
+            withdrawn: row.get(1)?,
+        })
+    })?)
 }
 
 pub(super) fn set_password_hash(

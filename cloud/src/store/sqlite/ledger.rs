@@ -4,19 +4,17 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Rows, Transaction, named_params};
 use uuid::Uuid;
 
-use super::rows::{Id, id, instant, integer, number};
+use super::rows::{Id, id, instant, number};
 use super::{Sqlite, claims, roster, terminals};
+use crate::store::forms::{WALK, integer, without_nul};
 use crate::store::ledger::{
     Claim, ClaimEnd, Fact, Greeted, Greeting, Ledger, NewClaim, NewEvent, NewFact, NewStatus,
     NewTerminal, OutboxKey, Outcome, RosterChanges, Standing, SyncMark, Terminal, TerminalStatus,
 };
+use crate::store::placing::{Held, Place, links, place};
 use crate::store::{AccountId, Answer, Hash, PunchKey, Site, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// How far the look-up of an outbox's standing may run ahead of the number where it begins, before that
-/// number is moved: a commit of its own that would say nothing new.
-const WALK: u64 = 512;
 
 impl Ledger for Sqlite {
     fn record_events(&self, batch: Vec<NewEvent>) -> Answer<Vec<Outcome>> {
@@ -148,68 +146,18 @@ fn record(t: &Transaction<'_>, event: &NewEvent) -> Result<Outcome> {
     if event.own {
         advance_api_head(t, event)?;
     }
-    if let Some(why) = &event.quarantine {
-        set_aside(t, event, why)?;
-        return Ok(Outcome::Quarantined);
+    let place = place(
+        event,
+        |seq| neighbour(t, event, seq),
+        || follows_a_fork(t, event),
+    )?;
+    match place {
+        Place::Store => keep(t, event)?,
+        Place::Duplicate => {}
+        Place::SetAside(why) => set_aside(t, event, why)?,
+        Place::Fork(why) => fork(t, event, why)?,
     }
-    if event.seq == 0 || event.seq == 1 && event.prev != [0; 32] {
-        set_aside(
-            t,
-            event,
-            "chain: the first event has number 1 and names no event before it",
-        )?;
-        return Ok(Outcome::Quarantined);
-    }
-    if let Some(held) = neighbour(t, event, event.seq)? {
-        if held.hash == event.hash {
-            return Ok(Outcome::Duplicate);
-        }
-        if held.links == links(event) {
-            set_aside(
-                t,
-                event,
-                "void: this number holds the event or its stand-in already",
-            )?;
-            return Ok(Outcome::Quarantined);
-        }
-        return fork(t, event, "fork: this number holds a different event");
-    }
-    let before = neighbour(t, event, event.seq - 1)?;
-    if before
-        .as_ref()
-        .is_some_and(|before| before.links != event.prev)
-    {
-        return fork(
-            t,
-            event,
-            "fork: it names another event before it than the one held",
-        );
-    }
-    if before.is_none() && follows_a_fork(t, event)? {
-        return fork(t, event, "fork: it follows an event of another history");
-    }
-    let after = neighbour(t, event, event.seq + 1)?;
-    if after.is_some_and(|after| after.prev != links(event)) {
-        return fork(
-            t,
-            event,
-            "fork: the event held after it names another one before it",
-        );
-    }
-    place(t, event)?;
-    Ok(Outcome::Stored)
-}
-
-/// The hash by which the next event of the outbox names this one.
-fn links(event: &NewEvent) -> Hash {
-    event.stands_for.unwrap_or(event.hash)
-}
-
-/// What is held at a number of an outbox.
-struct Held {
-    hash: Hash,
-    prev: Hash,
-    links: Hash,
+    Ok(place.outcome())
 }
 
 fn neighbour(t: &Transaction<'_>, event: &NewEvent, seq: u64) -> Result<Option<Held>> {
@@ -249,7 +197,7 @@ fn follows_a_fork(t: &Transaction<'_>, event: &NewEvent) -> Result<bool> {
     ))?)
 }
 
-fn place(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
+fn keep(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
     t.prepare_cached(
         "INSERT OR IGNORE INTO outboxes (tenant, terminal, outbox, born) VALUES (?1, ?2, ?3, ?4)",
     )?
@@ -281,7 +229,7 @@ fn place(t: &Transaction<'_>, event: &NewEvent) -> Result<()> {
     }
 }
 
-fn fork(t: &Transaction<'_>, event: &NewEvent, why: &str) -> Result<Outcome> {
+fn fork(t: &Transaction<'_>, event: &NewEvent, why: &str) -> Result<()> {
     set_aside(t, event, why)?;
     t.execute(
         "UPDATE outboxes SET forked = coalesce(forked, ?4), fork_seq = min(coalesce(fork_seq, ?5), ?5)
@@ -294,7 +242,7 @@ fn fork(t: &Transaction<'_>, event: &NewEvent, why: &str) -> Result<Outcome> {
             integer(event.seq)?,
         ),
     )?;
-    Ok(Outcome::Fork)
+    Ok(())
 }
 
 fn keep_fact(t: &Transaction<'_>, event: &NewEvent, fact: &NewFact) -> Result<()> {
@@ -325,7 +273,7 @@ fn set_aside(t: &Transaction<'_>, event: &NewEvent, why: &str) -> Result<()> {
         integer(event.seq)?,
         &event.compact,
         event.received.as_microsecond(),
-        why,
+        without_nul(why),
     ))?;
     Ok(())
 }

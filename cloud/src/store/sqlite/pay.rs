@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::rows::{Id, id, instant, integer, number};
+use super::rows::{Id, id, instant, number};
+use crate::store::forms::integer;
 use crate::store::{AccountId, ApiHead, PaidSession, PunchKey, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;

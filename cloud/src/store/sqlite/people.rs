@@ -3,19 +3,16 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use rust_decimal::Decimal;
-use uuid::{ContextV7, Uuid};
 
 use super::accounts;
-use super::rows::{Id, id, instant, rate, rate_text};
+use super::rows::{Id, id, instant};
+use crate::store::forms::{CONSENT_TEXT, consent_id, rate, rate_text};
 use crate::store::{
     AccountId, Adding, Kind, NewAccount, NewPerson, OwnedTemplate, Person, SealedTemplate, Site,
     StoreError, Tenant, TenantId,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// Version of the text that people consent to; the text itself is a page of the documentation.
-const CONSENT_TEXT: &str = "1";
 
 pub(super) fn add(t: &Transaction<'_>, new: &NewPerson, by: &Adding) -> Result<()> {
     let at = new.at.as_microsecond();
@@ -93,12 +90,6 @@ pub(super) fn consent(
         ),
     )?;
     Ok(())
-}
-
-fn consent_id(at: i64) -> Uuid {
-    let seconds = u64::try_from(at / 1_000_000).unwrap_or(0);
-    let nanos = u32::try_from(at % 1_000_000).unwrap_or(0) * 1_000;
-    Uuid::new_v7(uuid::Timestamp::from_unix(ContextV7::new(), seconds, nanos))
 }
 
 pub(super) fn tenants(t: &Transaction<'_>, only: Option<TenantId>) -> Result<Vec<Tenant>> {

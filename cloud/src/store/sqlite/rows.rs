@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::store::{AccountId, StoreError, TenantId};
@@ -64,19 +63,4 @@ pub(super) fn instant(row: &Row<'_>, column: &'static str) -> Result<Timestamp, 
 pub(super) fn number(row: &Row<'_>, column: &'static str) -> Result<u64, StoreError> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| StoreError::Damaged(column))
-}
-
-/// A number for a column.
-pub(super) fn integer(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Damaged("a number beyond 2^63"))
-}
-
-/// A rate as text with six places.
-pub(super) fn rate_text(rate: Decimal) -> String {
-    format!("{rate:.6}")
-}
-
-/// The rate in a column of text.
-pub(super) fn rate(text: &str) -> Result<Decimal, StoreError> {
-    text.parse().map_err(|_| StoreError::Damaged("hourly_rate"))
 }

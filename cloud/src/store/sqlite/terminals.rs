@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use uuid::Uuid;
 
 use super::ledger::{remember, walk};
-use super::rows::{Id, id, instant, integer, number};
+use super::rows::{Id, id, instant, number};
+use crate::store::forms::integer;
 use crate::store::ledger::{
     Greeted, Greeting, NewStatus, OutboxKey, Standing, SyncMark, Terminal, TerminalStatus,
 };

@@ -5,16 +5,10 @@ use uuid::Uuid;
 
 use super::Sqlite;
 use super::rows::{Id, id, instant};
-use crate::store::ways::{Badge, Changing, WayChange, Ways, WaysIn};
+use crate::store::ways::{Badge, Changing, FIRST, MOST_BADGES, WayChange, Ways, WaysIn};
 use crate::store::{AccountId, Answer, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// The first number that is given to anybody: two digits, so that nobody wonders whether a zero belongs to it.
-const FIRST: u32 = 10;
-
-/// As many badges as a roster carries for a person.
-const MOST_BADGES: i64 = 16;
 
 impl Ways for Sqlite {
     fn ways_in(&self, tenant: TenantId, person: AccountId) -> Answer<Option<WaysIn>> {
