@@ -1,5 +1,7 @@
-//! Accounts: getting in ([`entry`]), getting a place ([`founding`]), and being slowed down ([`throttle`]).
+//! Accounts: getting in ([`entry`]), getting a place ([`founding`]), links by e-mail ([`links`]), and being slowed
+//! down ([`throttle`]).
 
 pub mod entry;
 pub mod founding;
+pub mod links;
 pub mod throttle;

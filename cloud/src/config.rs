@@ -43,6 +43,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// A PostgreSQL database; without it everything is kept in the data folder.
     pub store: Option<Database>,
+    /// How letters go out; none do where it is left out.
+    pub mail: Option<Mail>,
 }
 
 /// Who may register as an employer.
@@ -151,6 +153,24 @@ pub struct Metrics {
     pub listen: SocketAddr,
 }
 
+/// How letters go out: into a folder, or by a server.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// `Limen <limen@example.com>`.
+    pub from: String,
+    /// What links in letters begin with: `https://clock.example.com`.
+    pub page: String,
+    /// A folder that each letter is written into, as a file: for development.
+    pub folder: Option<PathBuf>,
+    /// `smtps://host:port`, or `smtp://host:port?tls=required` for STARTTLS.
+    pub smtp: Option<String>,
+    /// Whom the server knows us as; nobody where it is left out.
+    pub user: Option<String>,
+    /// A file with the password, readable by the service alone.
+    pub password_file: Option<PathBuf>,
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
@@ -170,6 +190,7 @@ impl Default for Config {
             link: None,
             metrics: Metrics::default(),
             store: None,
+            mail: None,
         }
     }
 }
@@ -300,6 +321,20 @@ impl Config {
                 return refuse("cors_origins", origin.clone(), why);
             }
         }
+        if let Some(mail) = &self.mail {
+            if mail.folder.is_some() == mail.smtp.is_some() {
+                let why = "needs one of folder and smtp";
+                return refuse("mail", mail.from.clone(), why);
+            }
+            if mail.user.is_some() != mail.password_file.is_some() {
+                let why = "needs both of user and password_file, or neither";
+                return refuse("mail.user", mail.user.clone().unwrap_or_default(), why);
+            }
+            if !mail.page.starts_with("https://") && !mail.page.starts_with("http://127.0.0.1") {
+                let why = "must begin with https://, or what is in letters travels in the clear";
+                return refuse("mail.page", mail.page.clone(), why);
+            }
+        }
         self.broker()?;
         if let Some(database) = &self.store {
             if database.password.is_some() {
@@ -377,6 +412,19 @@ mod tests {
             (
                 "[store]\nurl = \"postgres://a@/b?host=/tmp\"\nconnections = 1",
                 "store.connections",
+            ),
+            (
+                "[mail]\nfrom = \"a@b.example\"\npage = \"https://c.example\"",
+                "smtp",
+            ),
+            (
+                "[mail]\nfrom = \"a@b.example\"\npage = \"http://c.example\"\nfolder = \"mail\"",
+                "mail.page",
+            ),
+            (
+                "[mail]\nfrom = \"a@b.example\"\npage = \"https://c.example\"\nsmtp = \"smtps://d.example\"\n\
+                 user = \"limen\"",
+                "password_file",
             ),
         ] {
             let config: Config = toml::from_str(edit).unwrap();

@@ -6,19 +6,23 @@
 mod answered;
 mod assets;
 pub mod attendance;
+mod audit;
 pub mod auth;
 pub mod employees;
 pub mod error;
 pub mod form;
 mod house;
+mod links;
 pub mod live;
 mod login;
 pub mod number;
 mod people;
 mod problem;
 mod register;
+pub mod rights;
 mod session;
 mod site;
+mod staff;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -108,6 +112,9 @@ fn v1() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(session::routes())
         .merge(site::routes())
+        .merge(staff::routes())
+        .merge(links::routes())
+        .merge(audit::routes())
         .merge(people::routes())
         .merge(employees::v1())
         .merge(ways::routes())
@@ -137,6 +144,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .into_openapi();
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     problem::describe(&mut openapi);
+    rights::describe(&mut openapi);
     openapi
 }
 
@@ -159,7 +167,10 @@ pub fn router(app: Arc<App>) -> Router {
         "/openapi.json",
         get(async move || Json(openapi.as_ref()).into_response()),
     )
-    .route("/setup", get(assets::set_up))
+    .route("/setup", get(assets::by_link))
+    .route("/join", get(assets::by_link))
+    .route("/reset", get(assets::by_link))
+    .route("/verify", get(assets::by_link))
     .method_not_allowed_fallback(wrong_method)
     .merge(seed)
     .fallback(assets::other)

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod attendance;
 pub mod authority;
+pub mod chain;
 pub mod config;
 pub mod downlink;
 pub mod enrolment;
@@ -21,6 +22,7 @@ pub mod ingest;
 pub mod link;
 pub mod listener;
 pub mod live;
+pub mod mail;
 pub mod metrics;
 pub mod passwords;
 pub mod payrun;
@@ -51,6 +53,7 @@ use authority::Authority;
 use downlink::Downlink;
 use enrolment::Faces;
 use ingest::Ingest;
+use mail::Mail;
 use metrics::Metrics;
 use passwords::Passwords;
 use tokens::Tokens;
@@ -88,6 +91,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Slows down whoever guesses.
     pub throttle: Throttle,
+    /// Sends letters, where there is a way.
+    pub mail: Option<Mail>,
     /// The clock. A test gives another.
     pub clock: fn() -> Timestamp,
 }
@@ -122,6 +127,9 @@ pub enum StartError {
         #[source]
         source: limen_face::ZooError,
     },
+    /// Letters can't go out.
+    #[error(transparent)]
+    Mail(#[from] mail::MailError),
     /// bcrypt can't be used.
     #[error("passwords cannot be checked")]
     Passwords(#[from] passwords::PasswordError),
@@ -161,6 +169,7 @@ impl App {
         let has_link = config.link.is_some();
         let passwords = Passwords::new(config.bcrypt_cost, vault::random()?)?;
         let tokens = Tokens::new(vault.token_key());
+        let mail = config.mail.as_ref().map(Mail::open).transpose()?;
         Ok(Self {
             config,
             data: data.to_owned(),
@@ -177,6 +186,7 @@ impl App {
             passwords,
             tokens,
             throttle: Throttle::default(),
+            mail,
             clock: Timestamp::now,
         })
     }
@@ -188,7 +198,11 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config, data: &Path) -> Result<Arc<dyn Store>, StartError> {
+/// Opens the database that a configuration and a data folder name.
+///
+/// # Errors
+/// When it can't be opened.
+pub async fn open_store(config: &Config, data: &Path) -> Result<Arc<dyn Store>, StartError> {
     let (epoch, now) = (uuid::Uuid::new_v4(), Timestamp::now());
     match &config.store {
         None => Ok(Arc::new(Sqlite::open(

@@ -1,13 +1,18 @@
 //! The command line of the aggregator.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use limen_cloud::run::RunError;
-use limen_cloud::{Config, StartError, config, run};
+use limen_cloud::store::sqlite::Sqlite;
+use limen_cloud::{Config, StartError, Store, chain, config, run};
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 
 /// The aggregator of a face-recognition time clock: terminals in, hours and pay out.
 #[derive(Parser)]
@@ -39,8 +44,36 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
     },
+    /// The log of who did what.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the commented default configuration.
     DefaultConfig,
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Look whether nothing in it was changed, removed or put in: in the database, or in an export.
+    Verify {
+        /// The data folder.
+        #[arg(long, value_name = "FOLDER", required_unless_present = "export")]
+        data: Option<PathBuf>,
+        /// The configuration, where it names a database under [store].
+        #[arg(long, value_name = "FILE", conflicts_with = "export")]
+        config: Option<PathBuf>,
+        /// A file that `audit export` wrote.
+        #[arg(long, value_name = "FILE", conflicts_with = "data")]
+        export: Option<PathBuf>,
+    },
+    /// Write it to standard output, a line of JSON each, with the hash that it ends with.
+    Export {
+        /// The data folder.
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+        /// The configuration, where it names a database under [store].
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +82,13 @@ fn main() -> ExitCode {
             let written = std::io::stdout().write_all(config::DEFAULT.as_bytes());
             ExitCode::from(u8::from(written.is_err()))
         }
+        Command::Audit(what) => match audit(what) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("limen-cloud: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Run { config, data } => {
             log_to_stderr();
             ended(start(config, &data))
@@ -110,6 +150,50 @@ fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
             what: "runtime",
             source,
         })
+}
+
+fn audit(what: Audit) -> anyhow::Result<()> {
+    let ends = match what {
+        Audit::Export { data, config } => {
+            return runtime()?.block_on(async {
+                let store = kept(config, &data).await?;
+                Ok(chain::export(store.as_ref(), std::io::stdout().lock()).await?)
+            });
+        }
+        Audit::Verify {
+            export: Some(file), ..
+        } => {
+            let lines = File::open(&file)
+                .with_context(|| format!("cannot read the export {}", file.display()))?;
+            chain::read(BufReader::new(lines))?
+        }
+        Audit::Verify { data, config, .. } => runtime()?.block_on(async {
+            let store = kept(config, &data.unwrap_or_default()).await?;
+            anyhow::Ok(chain::follow(store.as_ref(), |_, _| Ok(())).await?)
+        })?,
+    };
+    tell(&ends)
+}
+
+/// The store as it is: a data folder's own database is not made where there is none.
+async fn kept(config: Option<PathBuf>, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let config = config.map(|path| Config::read(&path)).transpose()?;
+    match config.filter(|config| config.store.is_some()) {
+        Some(config) => Ok(limen_cloud::open_store(&config, data).await?),
+        None => Ok(Arc::new(Sqlite::existing(data)?)),
+    }
+}
+
+/// What was followed, and what to keep elsewhere to see later that nothing was cut off.
+fn tell(ends: &[(Uuid, u64, String)]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (tenant, entries, hash) in ends {
+        writeln!(
+            out,
+            "{tenant}: {entries} entries hold, the last with {hash}"
+        )?;
+    }
+    Ok(())
 }
 
 fn log_to_stderr() {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::App;
 use crate::attendance::terms;
 use crate::downlink::DownlinkError;
-use crate::store::{StoreError, TenantId};
+use crate::store::audit::Deed;
+use crate::store::{Account, StoreError, TenantId};
 
 /// The key of the tenant's setting.
 const SETTING: &str = "site";
@@ -131,10 +132,13 @@ pub async fn doors(app: &App, tenant: TenantId) -> Result<Doors, StoreError> {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn set_doors(app: &App, tenant: TenantId, doors: &Doors) -> Result<(), StoreError> {
+pub async fn set_doors(app: &App, by: &Account, doors: &Doors) -> Result<(), StoreError> {
     let json = serde_json::to_string(doors).map_err(|_| StoreError::Damaged("setting `site`"))?;
-    app.store.set_setting(tenant, SETTING, json).await?;
-    let _nobody_listens = app.changed.send(tenant);
+    let deed = Deed::new(by.id, app.now(), "doors_set", None);
+    app.store
+        .set_setting(by.tenant, SETTING, json, Some(deed))
+        .await?;
+    let _nobody_listens = app.changed.send(by.tenant);
     Ok(())
 }
 

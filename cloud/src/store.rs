@@ -1,14 +1,16 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
-//! [`Store`] is what every other module sees. It is the sum of three traits: [`House`] (who there is: tenants,
-//! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said:
-//! events, terminals, claims) and [`Ways`] (PINs and badges). Each database has its own implementation; none is visible here.
+//! [`Store`] is what every other module sees. It is the sum of five traits: [`House`] (who there is: tenants,
+//! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said: events, terminals, claims),
+//! [`Ways`] (PINs and badges), [`Staff`] (who helps an owner, links by e-mail) and [`Audit`] (what was done). Each
+//! database has its own implementation; none is visible here.
 //!
 //! The tenant stands first in every key and every query; the few look-ups without a tenant (an e-mail, a
 //! session's key, a terminal's id) find the tenant and are unique in the installation.
 //! Instants are microseconds since 1970 in UTC, money is integer minor units, rates are decimal text with
 //! six places.
 
+pub mod audit;
 mod forms;
 pub mod ledger;
 pub mod moving;
@@ -16,6 +18,7 @@ mod placing;
 pub mod postgres;
 mod rosters;
 pub mod sqlite;
+pub mod staff;
 pub mod ways;
 
 use std::pin::Pin;
@@ -24,16 +27,18 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+pub use audit::Audit;
 pub use ledger::Ledger;
+pub use staff::Staff;
 pub use ways::Ways;
 
 /// What a store's method gives: the future of its result.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Everything that the cloud keeps.
-pub trait Store: House + Ledger + Ways + Send + Sync {}
+pub trait Store: House + Ledger + Ways + Staff + Audit + Send + Sync {}
 
-impl<S: House + Ledger + Ways + Send + Sync> Store for S {}
+impl<S: House + Ledger + Ways + Staff + Audit + Send + Sync> Store for S {}
 
 /// One employer's organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,6 +78,54 @@ impl Kind {
     }
 }
 
+/// What an account may do: `http::rights` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// People, their hours and pay.
+    Hr,
+    /// Sees and settles the hours of the site.
+    Manager,
+    /// Sees everything, changes nothing.
+    Auditor,
+    /// Terminals.
+    Technician,
+    /// What is its own.
+    Employee,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Owner,
+        Self::Hr,
+        Self::Manager,
+        Self::Auditor,
+        Self::Technician,
+        Self::Employee,
+    ];
+
+    /// Its word in the database, the API and the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Hr => "hr",
+            Self::Manager => "manager",
+            Self::Auditor => "auditor",
+            Self::Technician => "technician",
+            Self::Employee => "employee",
+        }
+    }
+
+    /// The role of that word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+}
+
 /// A SHA-256 of a secret that is itself never stored.
 pub type Hash = [u8; 32];
 
@@ -83,8 +136,10 @@ pub struct Account {
     pub tenant: TenantId,
     /// This account.
     pub id: AccountId,
-    /// Employer or employee.
+    /// Employer or employee: on which side of the old routes it stands.
     pub kind: Kind,
+    /// What it may do.
+    pub role: Role,
     /// Whether it is the account that the set-up made.
     pub owner: bool,
     /// The name to show.
@@ -95,6 +150,8 @@ pub struct Account {
     pub password_hash: String,
     /// Whether its holder has switched face login on.
     pub face_login: bool,
+    /// Whether its holder proved to read the e-mail.
+    pub verified: bool,
 }
 
 /// A new tenant with everything that it can't be without.
@@ -464,7 +521,13 @@ pub trait House {
     fn setting(&self, tenant: TenantId, key: &'static str) -> Answer<Option<String>>;
 
     /// Sets a setting of the tenant.
-    fn set_setting(&self, tenant: TenantId, key: &'static str, value: String) -> Answer<()>;
+    fn set_setting(
+        &self,
+        tenant: TenantId,
+        key: &'static str,
+        value: String,
+        deed: Option<audit::Deed>,
+    ) -> Answer<()>;
 
     /// Where the outbox of the tenant's terminal `api` stands.
     fn api_head(&self, tenant: TenantId) -> Answer<ApiHead>;
@@ -499,6 +562,9 @@ pub enum StoreError {
     /// As many as there may be.
     #[error("there are as many {0} as there may be")]
     TooMany(&'static str),
+    /// Nobody else would be left who may do everything.
+    #[error("this is the only owner: make somebody else one first")]
+    LastOwner,
     /// A set-up link or an invitation that is unknown, used or expired.
     #[error("the link or invitation is unknown, used or expired")]
     NoSuchToken,

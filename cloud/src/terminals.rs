@@ -16,7 +16,7 @@ use crate::App;
 use crate::authority::{AuthorityError, to_pem};
 use crate::downlink::DownlinkError;
 use crate::store::ledger::{Claim, ClaimEnd, NewClaim, NewTerminal, TerminalStatus};
-use crate::store::{AccountId, StoreError, TenantId};
+use crate::store::{Account, AccountId, StoreError, TenantId};
 use crate::vault::{self, Sealed, VaultError};
 
 pub use http::routes;
@@ -181,10 +181,11 @@ fn is_online(status: &TerminalStatus, now: Timestamp) -> bool {
 ///
 /// # Errors
 /// When it can't be written.
-pub async fn revoke(app: &App, tenant: TenantId, terminal: Uuid) -> Result<bool, StoreError> {
+pub async fn revoke(app: &App, by: &Account, terminal: Uuid) -> Result<bool, StoreError> {
+    let tenant = by.tenant;
     let revoked = app
         .store
-        .revoke_terminal(tenant, terminal, app.now())
+        .revoke_terminal(tenant, terminal, by.id, app.now())
         .await?;
     if revoked {
         app.ingest.forget(terminal);

@@ -130,18 +130,20 @@ pub fn fresh_secret() -> Result<String, VaultError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AccountId, Kind, TenantId};
+    use crate::store::{AccountId, Kind, Role, TenantId};
 
     fn account() -> Account {
         Account {
             tenant: TenantId(Uuid::from_u128(1)),
             id: AccountId(Uuid::from_u128(2)),
             kind: Kind::Employer,
+            role: Role::Owner,
             owner: false,
             username: "Ada".into(),
             email: "ada@example.org".into(),
             password_hash: String::new(),
             face_login: false,
+            verified: false,
         }
     }
 

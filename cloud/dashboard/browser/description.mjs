@@ -5,7 +5,14 @@ import openapiTS, { astToString } from "openapi-typescript";
 /** What the page asks for. A path or method that the cloud no longer has is found here. */
 const USED = {
   "/api/v1/live": ["get"],
-  "/api/v1/session": ["post", "delete"],
+  "/api/v1/session": ["get", "post", "delete"],
+  "/api/v1/password/forgotten": ["post"],
+  "/api/v1/password/reset": ["post"],
+  "/api/v1/email/verified": ["post"],
+  "/api/v1/staff": ["get", "post"],
+  "/api/v1/staff/{id}": ["put", "delete"],
+  "/api/v1/staff/join": ["post"],
+  "/api/v1/terminals": ["get"],
   "/api/v1/site": ["get", "put"],
   "/api/v1/setup": ["post"],
   "/api/v1/claims": ["post"],

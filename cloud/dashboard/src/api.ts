@@ -50,12 +50,26 @@ export const live = () => call<Snapshot>("GET", "/api/v1/live");
 export const logIn = (body: Schemas["Credentials"]) => call<Schemas["Who"]>("POST", "/api/v1/session", body);
 export const logOut = () => call<null>("DELETE", "/api/v1/session");
 export const setUp = (body: Schemas["SetUp"]) => call<Schemas["Made"]>("POST", "/api/v1/setup", body);
+export type TerminalRow = Snapshot["terminals"][number];
+export const terminals = () => call<TerminalRow[]>("GET", "/api/v1/terminals");
 export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/api/v1/claims", body);
 export const revoke = (terminal: string) => call<null>("DELETE", `/api/v1/terminals/${encodeURIComponent(terminal)}`);
 export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
 
 export const doors = () => call<Doors>("GET", "/api/v1/site");
 export const setDoors = (body: Doors) => call<Doors>("PUT", "/api/v1/site", body);
+
+export type Member = Schemas["MemberRow"];
+const member = (id: string) => `/api/v1/staff/${encodeURIComponent(id)}`;
+export const staff = () => call<Member[]>("GET", "/api/v1/staff");
+export const inviteStaff = (body: Schemas["InvitingStaff"]) => call<Schemas["InvitedStaff"]>("POST", "/api/v1/staff", body);
+export const setRole = (id: string, role: string) => call<null>("PUT", member(id), { role });
+export const dismiss = (id: string) => call<null>("DELETE", member(id));
+export const join = (body: Schemas["Joining"]) => call<Schemas["Joined"]>("POST", "/api/v1/staff/join", body);
+export const forgotten = (email: string) => call<null>("POST", "/api/v1/password/forgotten", { email });
+export const reset = (body: Schemas["Resetting"]) => call<null>("POST", "/api/v1/password/reset", body);
+export const verifyEmail = (body: Schemas["ByLink"]) => call<null>("POST", "/api/v1/email/verified", body);
+export const whoAmI = () => call<Schemas["Who"]>("GET", "/api/v1/session");
 
 const ways = (person: string, rest: string) => `/api/v1/people/${encodeURIComponent(person)}/${rest}`;
 export const waysOf = (person: string) => call<WaysIn>("GET", ways(person, "ways"));

@@ -55,8 +55,8 @@ pub(super) async fn other(uri: Uri, headers: HeaderMap) -> Response {
         .unwrap_or_else(|| ApiError::not_found("Not Found").into_response())
 }
 
-/// A browser opens the set-up link.
-pub(super) async fn set_up(headers: HeaderMap) -> Response {
+/// A browser opens a link: of the set-up, or of a letter.
+pub(super) async fn by_link(headers: HeaderMap) -> Response {
     page(&headers)
 }
 

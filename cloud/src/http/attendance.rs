@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Address;
-use super::auth::{self, BareToken, Employee, NotLetIn};
+use super::auth::{self, Allowed, BareToken, NotLetIn};
 use super::error::{ApiError, ApiResult, Detail, FieldProblems};
 use super::form::{Form, PICTURE_FORM_BYTES};
 use super::number::Number;
@@ -61,7 +61,7 @@ struct Summary {
 )]
 async fn summary(
     State(app): State<Arc<App>>,
-    Employee(account): Employee,
+    Allowed(account): Allowed,
 ) -> ApiResult<Json<Summary>> {
     let attendance = Attendance::of(&app, account.tenant, Some(account.id), app.now()).await?;
     let status = attendance.status().remove(&account.id).unwrap_or_default();
@@ -108,7 +108,7 @@ struct HistoryRow {
 )]
 async fn history(
     State(app): State<Arc<App>>,
-    Employee(account): Employee,
+    Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<HistoryRow>>> {
     let attendance = Attendance::of(&app, account.tenant, Some(account.id), app.now()).await?;
     let rows = attendance.sessions(account.id).map(|worked| HistoryRow {

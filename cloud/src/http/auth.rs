@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
 use super::error::ApiError;
+use super::rights;
 use crate::App;
-use crate::store::{Account, Hash, Kind, StoreError};
+use crate::store::{Account, Hash, StoreError};
 use crate::tokens;
 
 /// Name of the session cookie where TLS ends in front of us: browsers then insist on `Secure` and `Path=/`.
@@ -37,11 +38,8 @@ pub struct Caller {
     pub session: Hash,
 }
 
-/// An employer who is logged in.
-pub struct Employer(pub Account);
-
-/// An employee who is logged in.
-pub struct Employee(pub Account);
+/// An account that [`rights`] lets ask this route.
+pub struct Allowed(pub Account);
 
 /// Why nobody is known to be calling.
 #[derive(Debug, thiserror::Error)]
@@ -154,31 +152,22 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        Ok(caller(app, parts, BareToken::Refused).await?)
-    }
-}
-
-impl FromRequestParts<Arc<App>> for Employer {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let caller = caller(app, parts, BareToken::Refused).await?;
-        match caller.account.kind {
-            Kind::Employer => Ok(Self(caller.account)),
-            Kind::Employee => Err(ApiError::forbidden("Access forbidden")),
+        let route = parts.extensions.get::<MatchedPath>();
+        let who = route.and_then(|route| rights::of(&parts.method, route.as_str()));
+        match who.is_some_and(|who| who.lets(caller.account.role)) {
+            true => Ok(caller),
+            false => Err(ApiError::forbidden("Access forbidden")),
         }
     }
 }
 
-impl FromRequestParts<Arc<App>> for Employee {
+impl FromRequestParts<Arc<App>> for Allowed {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let caller = caller(app, parts, BareToken::Refused).await?;
-        match caller.account.kind {
-            Kind::Employee => Ok(Self(caller.account)),
-            Kind::Employer => Err(ApiError::forbidden("Access forbidden")),
-        }
+        let caller = Caller::from_request_parts(parts, app).await?;
+        Ok(Self(caller.account))
     }
 }
 

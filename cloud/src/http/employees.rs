@@ -13,13 +13,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::{self, BareToken, Employer, NotLetIn};
+use super::auth::{self, Allowed, BareToken, NotLetIn};
 use super::error::{ApiError, ApiResult, Detail};
 use super::number::Number;
+use super::rights::OFFICE;
 use crate::App;
 use crate::attendance::{Attendance, AttendanceError};
 use crate::payrun;
-use crate::store::{Account, AccountId, Kind};
+use crate::store::{Account, AccountId};
 
 /// These routes.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -71,7 +72,7 @@ struct EmployeeRow {
 )]
 async fn employees(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<EmployeeRow>>> {
     let paid = app.store.paid_sessions(account.tenant, None).await?;
     let attendance = Attendance::of(&app, account.tenant, None, app.now()).await?;
@@ -110,7 +111,7 @@ impl FromRequestParts<Arc<App>> for Payer {
         match auth::caller(app, parts, BareToken::Taken).await {
             Err(NotLetIn::Missing) => Err(ApiError::forbidden("Authorization token missing")),
             Err(other) => Err(other.into()),
-            Ok(caller) if caller.account.kind != Kind::Employer => {
+            Ok(caller) if !OFFICE.lets(caller.account.role) => {
                 Err(ApiError::forbidden("Only employers can mark payment"))
             }
             Ok(caller) => Ok(Self(caller.account)),
@@ -243,7 +244,7 @@ fn word(state: Standing) -> &'static str {
 )]
 async fn timesheet(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
 ) -> ApiResult<Json<TimesheetOf>> {
     let unknown = || ApiError::not_found("Employee not found");

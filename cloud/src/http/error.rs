@@ -143,6 +143,20 @@ impl ApiError {
         Self::Fields(vec![problem])
     }
 
+    /// 422 for one parameter of the query.
+    pub fn in_query(name: &str, msg: impl Into<Cow<'static, str>>) -> Self {
+        Self::field(FieldProblem {
+            kind: "value_error",
+            loc: vec!["query".to_owned(), name.to_owned()],
+            msg: msg.into(),
+        })
+    }
+
+    /// 422 for a query that can't be read.
+    pub fn query(error: &axum::extract::rejection::QueryRejection) -> Self {
+        Self::in_query("query", error.body_text())
+    }
+
     /// 500; the cause is logged.
     pub fn internal(
         doing: &'static str,
@@ -234,6 +248,9 @@ impl From<NoPlace> for ApiError {
             NoPlace::Password(error) => error.into(),
             NoPlace::Store(StoreError::NoSuchToken) => {
                 Self::forbidden("The link or invitation is unknown, used or expired")
+            }
+            NoPlace::Store(StoreError::EmailTaken) => {
+                Self::refused(StatusCode::CONFLICT, "Another account has this e-mail")
             }
             NoPlace::Store(error) => error.into(),
             NoPlace::Vault(error) => error.into(),

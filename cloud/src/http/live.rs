@@ -15,11 +15,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::{Caller, Employer};
-use super::error::{ApiError, ApiResult, Detail};
+use super::auth::{Allowed, Caller};
+use super::error::{ApiResult, Detail};
+use super::rights::WATCHERS;
 use crate::App;
 use crate::live::{self, Snapshot};
-use crate::store::{Hash, Kind, TenantId};
+use crate::store::{Hash, TenantId};
 
 /// How long a heap of changes is gathered before it is shown.
 const GATHER: Duration = Duration::from_millis(150);
@@ -46,10 +47,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         (status = 403, body = Detail),
     )
 )]
-async fn now(
-    State(app): State<Arc<App>>,
-    Employer(account): Employer,
-) -> ApiResult<Json<Snapshot>> {
+async fn now(State(app): State<Arc<App>>, Allowed(account): Allowed) -> ApiResult<Json<Snapshot>> {
     Ok(Json(live::snapshot(&app, account.tenant, app.now()).await?))
 }
 
@@ -64,9 +62,6 @@ async fn now(
     )
 )]
 async fn events(State(app): State<Arc<App>>, caller: Caller) -> ApiResult<Response> {
-    if caller.account.kind != Kind::Employer {
-        return Err(ApiError::forbidden("Access forbidden"));
-    }
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
@@ -151,6 +146,6 @@ impl Feed {
             .session_account(self.session, self.app.now())
             .await;
         matches!(account, Ok(Some(account))
-            if account.kind == Kind::Employer && account.tenant == self.tenant)
+            if WATCHERS.lets(account.role) && account.tenant == self.tenant)
     }
 }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::Employer;
+use super::auth::Allowed;
 use super::error::{self, ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form::{self, Form, PICTURES_FORM_BYTES};
 use super::register::{check_password, taken};
@@ -89,7 +89,7 @@ struct Invited {
 )]
 async fn enrol(
     State(app): State<Arc<App>>,
-    Employer(employer): Employer,
+    Allowed(employer): Allowed,
     form: Form,
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
     let (username, email, password, hourly_rate, images, face_login) = form.read(|f| {
@@ -161,7 +161,7 @@ async fn new_face(app: &Arc<App>, employer: &Account, images: Vec<Bytes>) -> Api
 )]
 async fn invite(
     State(app): State<Arc<App>>,
-    Employer(employer): Employer,
+    Allowed(employer): Allowed,
     form::Json(inviting): form::Json<Inviting>,
 ) -> ApiResult<(StatusCode, Json<Invited>)> {
     let kind = Kind::from_name(&inviting.kind).ok_or_else(|| {

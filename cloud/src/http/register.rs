@@ -11,10 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::{Employee, Employer};
+use super::auth::{Allowed, Caller};
 use super::error::{self, ApiError, ApiResult, Detail, FieldProblems};
 use super::form::{Form, PICTURE_FORM_BYTES};
 use super::number::Number;
+use super::rights::OFFICE;
 use crate::App;
 use crate::accounts::founding::{self, Applicant, NoPlace};
 use crate::config::Registration;
@@ -187,7 +188,7 @@ async fn register_employer(
         (status = 404, body = Detail, description = "`Employer not found`"),
     )
 )]
-async fn employer_details(Employer(account): Employer) -> Json<EmployerDetails> {
+async fn employer_details(Allowed(account): Allowed) -> Json<EmployerDetails> {
     Json(EmployerDetails {
         username: account.username,
         email: account.email,
@@ -207,7 +208,7 @@ async fn employer_details(Employer(account): Employer) -> Json<EmployerDetails> 
 )]
 async fn employee_details(
     State(app): State<Arc<App>>,
-    Employee(account): Employee,
+    Allowed(account): Allowed,
 ) -> ApiResult<Json<EmployeeDetails>> {
     let person = app.store.person(account.tenant, account.id).await?;
     let person = person.ok_or_else(|| ApiError::not_found("Employee not found"))?;
@@ -236,7 +237,7 @@ async fn employee_details(
 )]
 async fn register_employee(
     State(app): State<Arc<App>>,
-    caller: Result<Employer, ApiError>,
+    caller: Result<Caller, ApiError>,
     form: Form,
 ) -> ApiResult<(StatusCode, Json<Registered>)> {
     let invitation = form.read(|f| f.optional_text("invitation"))?;
@@ -244,8 +245,14 @@ async fn register_employee(
     // Whoever may not come in hears that before what is wrong with the form.
     let caller = match invited_by {
         Some(_) => None,
-        None => Some(caller?.0),
+        None => Some(caller?.account),
     };
+    if caller
+        .as_ref()
+        .is_some_and(|caller| !OFFICE.lets(caller.role))
+    {
+        return Err(ApiError::forbidden("Access forbidden"));
+    }
     let (username, email, password, employer_id, hourly_rate, image, face_login) =
         form.read(|f| {
             (

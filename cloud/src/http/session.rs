@@ -77,10 +77,15 @@ struct Who {
     /// `employer` or `employee`.
     #[schema(example = "employer")]
     user_type: &'static str,
+    /// `owner`, `hr`, `manager`, `auditor`, `technician` or `employee`.
+    #[schema(example = "owner")]
+    role: &'static str,
     username: String,
     email: String,
     /// Whether the face may be logged in with.
     face_login: bool,
+    /// Whether the e-mail is known to be read by its holder.
+    verified: bool,
 }
 
 impl From<Account> for Who {
@@ -88,6 +93,8 @@ impl From<Account> for Who {
         Self {
             id: account.id.0,
             user_type: account.kind.as_str(),
+            role: account.role.as_str(),
+            verified: account.verified,
             username: account.username,
             email: account.email,
             face_login: account.face_login,
@@ -115,6 +122,17 @@ fn set_cookie(app: &App, value: &str, seconds: i64) -> ApiResult<HeaderMap> {
         .map_err(|error| ApiError::internal("writing a cookie", error))?;
     line.set_sensitive(true);
     Ok(HeaderMap::from_iter([(header::SET_COOKIE, line)]))
+}
+
+/// Logs in whoever has just got the account of that e-mail.
+pub(super) async fn logged_in(app: &App, email: &str) -> ApiResult<HeaderMap> {
+    match app.store.account_by_email(email.to_owned()).await? {
+        Some(account) => {
+            let value = entry::open_cookie(app, &account).await?;
+            set_cookie(app, &value, COOKIE_LIFE.as_secs())
+        }
+        None => Ok(HeaderMap::new()),
+    }
 }
 
 /// Log in, for a browser: the answer sets the session's cookie.
@@ -211,13 +229,7 @@ async fn set_up(
         Ok(id) => {
             app.metrics.log_in(By::SetUp, Outcome::Accepted);
             run::forget_setup_link(&app.data);
-            let cookie = match app.store.account_by_email(email).await? {
-                Some(account) => {
-                    let value = entry::open_cookie(&app, &account).await?;
-                    set_cookie(&app, &value, COOKIE_LIFE.as_secs())?
-                }
-                None => HeaderMap::new(),
-            };
+            let cookie = logged_in(&app, &email).await?;
             Ok((StatusCode::CREATED, cookie, Json(Made { id: id.0 })))
         }
         Err(error) => {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::Employer;
+use super::auth::Allowed;
 use super::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form;
 use crate::App;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         (status = 403, body = Detail),
     )
 )]
-async fn doors(State(app): State<Arc<App>>, Employer(account): Employer) -> ApiResult<Json<Doors>> {
+async fn doors(State(app): State<Arc<App>>, Allowed(account): Allowed) -> ApiResult<Json<Doors>> {
     Ok(Json(site::doors(&app, account.tenant).await?))
 }
 
@@ -44,14 +44,14 @@ async fn doors(State(app): State<Arc<App>>, Employer(account): Employer) -> ApiR
 )]
 async fn set_doors(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     doors: ApiResult<form::Json<Doors>>,
 ) -> ApiResult<Json<Doors>> {
     let form::Json(doors) = doors?;
     doors
         .check()
         .map_err(|(field, why)| ApiError::field(FieldProblem::body("value_error", field, why)))?;
-    site::set_doors(&app, account.tenant, &doors).await?;
+    site::set_doors(&app, &account, &doors).await?;
     tracing::info!(tenant = %account.tenant.0, by = %account.id.0, face = ?doors.face, pad = ?doors.pad, fpir = doors.fpir,
         "the site's doors were decided anew");
     Ok(Json(doors))

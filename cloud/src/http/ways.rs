@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::Employer;
+use super::auth::Allowed;
 use super::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form;
 use crate::App;
@@ -152,7 +152,7 @@ fn no_badge() -> ApiError {
 )]
 async fn ways_in(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
 ) -> ApiResult<Json<WaysInOf>> {
     let (person, _) = theirs(&app, &account, &id).await?;
@@ -186,7 +186,7 @@ async fn ways_in(
 )]
 async fn set_pin(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
 ) -> ApiResult<(StatusCode, Json<PinShown>)> {
     let (_, changing) = theirs(&app, &account, &id).await?;
@@ -213,7 +213,7 @@ async fn set_pin(
 )]
 async fn remove_pin(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
     let (_, changing) = theirs(&app, &account, &id).await?;
@@ -238,7 +238,7 @@ async fn remove_pin(
 )]
 async fn issue_badge(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
     issuing: ApiResult<form::Json<Issuing>>,
 ) -> ApiResult<(StatusCode, Json<BadgeRow>)> {
@@ -270,7 +270,7 @@ async fn issue_badge(
 )]
 async fn draw_badge(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path((id, badge)): Path<(String, String)>,
 ) -> ApiResult<Response> {
     let (person, _) = theirs(&app, &account, &id).await?;
@@ -304,7 +304,7 @@ async fn draw_badge(
 )]
 async fn revoke_badge(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path((id, badge)): Path<(String, String)>,
 ) -> ApiResult<StatusCode> {
     let (_, changing) = theirs(&app, &account, &id).await?;

@@ -353,7 +353,13 @@ pub trait Ledger {
     fn terminals(&self, tenant: TenantId) -> Answer<Vec<(Terminal, Option<TerminalStatus>)>>;
 
     /// Revokes a terminal; whether there was one to revoke.
-    fn revoke_terminal(&self, tenant: TenantId, id: Uuid, now: Timestamp) -> Answer<bool>;
+    fn revoke_terminal(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        by: AccountId,
+        now: Timestamp,
+    ) -> Answer<bool>;
 
     /// A site of the tenant.
     fn site(&self, tenant: TenantId, site: Uuid) -> Answer<Option<Site>>;

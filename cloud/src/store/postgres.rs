@@ -10,6 +10,7 @@
 //! kept without its detail: that names values.
 
 mod accounts;
+mod audit;
 mod claims;
 mod ledger;
 mod open;
@@ -20,6 +21,7 @@ mod refusal;
 mod roster;
 mod rows;
 mod server;
+mod staff;
 mod standing;
 mod terminals;
 mod ways;
@@ -33,6 +35,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::{
     Account, AccountId, Adding, Answer, ApiHead, Founding, Hash, House, Invitation, Kind,
     NewInvitation, NewPerson, NewSession, NewTenant, OwnedTemplate, PaidSession, Person,
@@ -332,9 +335,17 @@ impl House for Postgres {
         })
     }
 
-    fn set_setting(&self, tenant: TenantId, key: &'static str, value: String) -> Answer<()> {
-        self.write((tenant, key, value), |t, (tenant, key, value)| {
-            Box::pin(people::set_setting(t, *tenant, key, value))
+    fn set_setting(
+        &self,
+        tenant: TenantId,
+        key: &'static str,
+        value: String,
+        deed: Option<Deed>,
+    ) -> Answer<()> {
+        let asked = (tenant, key, value, deed);
+        self.write(asked, |t, (tenant, key, value, deed)| {
+            let deed = deed.as_ref();
+            Box::pin(people::set_setting(t, *tenant, key, value, deed))
         })
     }
 

@@ -4,12 +4,14 @@
 //! returns (`synchronous=FULL`), and what is deleted is overwritten (`secure_delete`).
 
 mod accounts;
+mod audit;
 mod claims;
 mod ledger;
 mod pay;
 mod people;
 mod roster;
 mod rows;
+mod staff;
 mod terminals;
 mod ways;
 
@@ -22,6 +24,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::audit::Deed;
 use super::{
     Account, AccountId, Adding, Answer, ApiHead, Founding, Hash, House, Invitation, Kind,
     NewInvitation, NewPerson, NewSession, NewTenant, OwnedTemplate, PaidSession, Person,
@@ -121,6 +124,24 @@ impl Sqlite {
         };
         self.0.put_back(reader);
         Ok(value)
+    }
+
+    /// Opens the database of a data folder that a cloud has served from, as it is.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be opened.
+    pub fn existing(data: &Path) -> Result<Self, StoreError> {
+        let path = data.join(FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let writer = connect(&path, flags).map_err(|source| StoreError::Open {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        })))
     }
 
     /// Runs `work` in a writing transaction on a blocking thread, and commits if it gave `Ok`.
@@ -310,8 +331,14 @@ impl House for Sqlite {
         self.read(move |t| people::setting(t, tenant, key))
     }
 
-    fn set_setting(&self, tenant: TenantId, key: &'static str, value: String) -> Answer<()> {
-        self.write(move |t| people::set_setting(t, tenant, key, &value))
+    fn set_setting(
+        &self,
+        tenant: TenantId,
+        key: &'static str,
+        value: String,
+        deed: Option<Deed>,
+    ) -> Answer<()> {
+        self.write(move |t| people::set_setting(t, tenant, key, &value, deed))
     }
 
     fn api_head(&self, tenant: TenantId) -> Answer<ApiHead> {

@@ -16,7 +16,7 @@ use super::{ClaimCode, NotClaimed, Shown};
 use crate::App;
 use crate::accounts::throttle::Attempt;
 use crate::http::Address;
-use crate::http::auth::Employer;
+use crate::http::auth::Allowed;
 use crate::http::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use crate::http::form;
 
@@ -86,7 +86,7 @@ fn own_address(app: &App, headers: &HeaderMap) -> String {
 )]
 async fn make_claim(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     headers: HeaderMap,
     form::Json(naming): form::Json<Naming>,
 ) -> ApiResult<(StatusCode, Json<ClaimCode>)> {
@@ -106,7 +106,7 @@ async fn make_claim(
 )]
 async fn terminals(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<Shown>>> {
     Ok(Json(super::list(&app, account.tenant).await?))
 }
@@ -125,11 +125,11 @@ async fn terminals(
 )]
 async fn revoke(
     State(app): State<Arc<App>>,
-    Employer(account): Employer,
+    Allowed(account): Allowed,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
     let revoked = match Uuid::try_parse(&id) {
-        Ok(id) => super::revoke(&app, account.tenant, id).await?,
+        Ok(id) => super::revoke(&app, &account, id).await?,
         Err(_) => false,
     };
     if revoked {

@@ -69,7 +69,7 @@ impl Past {
     /// A setting of the organisation.
     pub async fn sets(&self, key: &'static str, json: &str) {
         self.store
-            .set_setting(self.tenant, key, json.to_owned())
+            .set_setting(self.tenant, key, json.to_owned(), None)
             .await
             .unwrap();
     }

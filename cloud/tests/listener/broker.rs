@@ -230,8 +230,7 @@ async fn mosquitto_brings_what_a_revoked_key_signed_into_its_old_outbox_only() {
     let mut line = Line::greeted(&door, house.mqtt, &outbox).await;
     line.publish(Up::Event, outbox.punch(&door)).await;
     line.through(outbox.id(), 1).await;
-    let revoked = limen_cloud::terminals::revoke(&house.app, house.tenant, door.id());
-    assert!(revoked.await.unwrap());
+    assert!(house.revoke(door.id()).await);
     line.lost().await;
 
     // A broker may still bring what it signed.

@@ -99,6 +99,15 @@ impl House {
         }
     }
 
+    /// Revokes a terminal, as the owner does; whether there was one to revoke.
+    pub async fn revoke(&self, terminal: Uuid) -> bool {
+        let owner = self.app.store.account(self.tenant, self.employer).await;
+        let owner = owner.unwrap().unwrap();
+        terminals::revoke(&self.app, &owner, terminal)
+            .await
+            .unwrap()
+    }
+
     /// Ends the cloud and opens another on the same folder.
     pub async fn restarted(self) -> Self {
         let (folder, place) = (Arc::clone(&self.folder), Arc::clone(&self.place));

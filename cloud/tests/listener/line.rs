@@ -97,8 +97,7 @@ async fn a_revoked_terminal_is_cut_off_at_once() {
     let door = house.terminal("Front door").await;
     let mut line = Line::greeted(&door, house.mqtt, &Outbox::new()).await;
     let began = std::time::Instant::now();
-    let revoked = limen_cloud::terminals::revoke(&house.app, house.tenant, door.id());
-    assert!(revoked.await.unwrap());
+    assert!(house.revoke(door.id()).await);
     line.lost().await;
     assert!(
         began.elapsed() < Duration::from_secs(5),
@@ -111,8 +110,7 @@ async fn a_revoked_terminal_is_cut_off_at_once() {
         .await
         .unwrap();
     assert!(list.is_empty());
-    let again = limen_cloud::terminals::revoke(&house.app, house.tenant, door.id());
-    assert!(!again.await.unwrap());
+    assert!(!house.revoke(door.id()).await);
 }
 
 #[tokio::test]

@@ -16,5 +16,6 @@ mod pictures;
 mod registration;
 mod server;
 mod session;
+mod staff;
 mod starting;
 mod ways;

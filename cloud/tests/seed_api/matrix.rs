@@ -1,39 +1,13 @@
-//! Authorisation denies by default: every route that the OpenAPI file has, as nobody, as an employee and as
-//! the employer of another organisation.
+//! Authorisation denies by default: every route that the OpenAPI file has, as nobody, as each role, and as the
+//! owner of another organisation.
 
+use limen_cloud::http::rights::{RIGHTS, Who};
+use limen_cloud::store::Role;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::pictures::bundled;
-use crate::server::Server;
-
-/// Routes that are for everybody, each for a reason: greetings, ways in, and what is proved by its body.
-const PUBLIC: [(&str, &str); 12] = [
-    ("get", "/"),
-    ("get", "/healthz"),
-    ("post", "/login/password"),
-    ("post", "/login/face"),
-    ("post", "/login/face/employer"),
-    ("post", "/login/face/employee"),
-    ("post", "/employer/register"),
-    ("post", "/employee/register"),
-    ("post", "/api/v1/session"),
-    ("post", "/api/v1/setup"),
-    ("post", "/api/v1/claim/begin"),
-    ("post", "/api/v1/claim/finish"),
-];
-
-/// Routes that an employee may ask.
-const EMPLOYEES: [(&str, &str); 8] = [
-    ("get", "/employee/details"),
-    ("get", "/employee/attendance/summary"),
-    ("get", "/employee/attendance/history"),
-    ("post", "/attendance/checkin"),
-    ("post", "/attendance/checkout"),
-    ("get", "/api/v1/session"),
-    ("put", "/api/v1/face-login"),
-    ("put", "/api/v1/password"),
-];
+use crate::server::{PASSWORD, Server, email};
 
 /// The status, and the body; of a stream its beginning.
 async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>) -> (u16, String) {
@@ -52,6 +26,44 @@ async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>) -> 
     (status, answer.text().await.unwrap())
 }
 
+/// Somebody of the staff, by an invitation, and in no other way.
+async fn join(server: &Server, owner: &str, name: &str, role: Role) {
+    let inviting = json!({"email": email(name), "role": role.as_str()});
+    let request = server.ask(Method::POST, "/api/v1/staff").bearer_auth(owner);
+    let invited = server.send(request.json(&inviting)).await;
+    assert_eq!(invited.status, 201, "{invited:?}");
+    let link = invited.body["link"].as_str().unwrap();
+    let token = link.strip_prefix("/join?token=").unwrap();
+    let joining = json!({"token": token, "username": name, "password": PASSWORD});
+    let joined = server.json("/api/v1/staff/join", &joining).await;
+    assert_eq!(joined.status, 201, "{joined:?}");
+}
+
+/// What the OpenAPI file says of who may ask.
+enum Said {
+    Everybody,
+    Themselves,
+    Roles(Vec<String>),
+}
+
+fn said(operation: &Value) -> Said {
+    let Some(ways) = operation["security"].as_array() else {
+        return Said::Everybody;
+    };
+    if ways.contains(&json!({})) {
+        return Said::Everybody;
+    }
+    let roles = |scheme: &str| -> Vec<String> {
+        let way = ways.iter().find_map(|way| way.get(scheme));
+        serde_json::from_value(way.unwrap().clone()).unwrap()
+    };
+    assert_eq!(roles("bearer"), roles("cookie"));
+    match roles("bearer") {
+        none if none.is_empty() => Said::Themselves,
+        roles => Said::Roles(roles),
+    }
+}
+
 #[tokio::test]
 async fn no_route_lets_anybody_see_what_is_not_theirs() {
     let server = Server::open();
@@ -60,6 +72,18 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
     let carl = server
         .employee("Carl", &ada, &ada_token, &bundled("biden.jpg"))
         .await;
+    // One of each role works for Ada.
+    let staff = [
+        ("Hugo", Role::Hr),
+        ("Mia", Role::Manager),
+        ("Otto", Role::Auditor),
+        ("Tess", Role::Technician),
+    ];
+    for (name, role) in staff {
+        join(&server, &ada_token, name, role).await;
+    }
+    let roles = staff.into_iter().chain([("Carl", Role::Employee)]);
+    let roles: Vec<_> = roles.collect();
     let bea = server
         .employer("Bea", &bundled("astronaut.png"), false)
         .await;
@@ -67,30 +91,46 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
     server
         .employee("Dora", &bea, &bea_token, &bundled("biden.jpg"))
         .await;
-    let adas = [ada.as_str(), carl.as_str(), "Ada", "Carl", "ada@", "carl@"];
+    let adas = [
+        ada.as_str(),
+        carl.as_str(),
+        "Ada",
+        "Carl",
+        "ada@",
+        "carl@",
+        "Hugo",
+    ];
 
     let openapi = server.get("/openapi.json", None).await.body;
-    let mut routes = 0;
+    let mut asked = 0;
     for (path, operations) in openapi["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            routes += 1;
             let route = format!("{method} {path}");
-            let public = PUBLIC.contains(&(method.as_str(), path.as_str()));
-            let empty = Value::Object(serde_json::Map::new());
-            let secured = operation["security"]
-                .as_array()
-                .is_some_and(|ways| !ways.is_empty() && !ways.contains(&empty));
-            assert_ne!(public, secured, "{route}: is it for everybody or not?");
+            let written = RIGHTS
+                .iter()
+                .find(|(verb, named, _)| (*verb, *named) == (method.as_str(), path.as_str()));
+            let (.., who) = written.unwrap_or_else(|| panic!("{route} stands in no table"));
+            let said = said(operation);
+            let agree = match (who, &said) {
+                (Who::Everybody, Said::Everybody) | (Who::Themselves, Said::Themselves) => true,
+                (Who::Roles(roles), Said::Roles(said)) => {
+                    roles.iter().map(|role| role.as_str()).eq(said)
+                }
+                _ => false,
+            };
+            assert!(
+                agree,
+                "{route}: the table and the file say different things"
+            );
             let path = path
                 .replace("{employee_id}", &carl)
                 .replace("{id}", &carl)
-                .replace("{terminal}", &carl)
                 .replace("{badge}", &carl);
             assert!(
                 !path.contains('{'),
                 "{route}: the test knows no such parameter"
             );
-            if !secured {
+            if matches!(said, Said::Everybody) {
                 continue;
             }
             let (status, _) = ask(&server, method, &path, None).await;
@@ -98,20 +138,23 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
             let (status, _) = ask(&server, method, &path, Some("x.y.z")).await;
             assert_eq!(status, 401, "{route} with a made-up token");
 
-            // A route that ends a session ends one of its own.
-            let employee = server.token("Carl").await;
-            let (status, body) = ask(&server, method, &path, Some(&employee)).await;
-            let may = EMPLOYEES.contains(&(method.as_str(), path.as_str()))
-                || route == "delete /api/v1/session";
-            assert_eq!(
-                status == 403,
-                !may,
-                "{route} as an employee: {status} {body}"
-            );
-            assert!(
-                !body.contains("Ada") && !body.contains("Dora"),
-                "{route}: {body}"
-            );
+            for (name, role) in &roles {
+                // A route that ends a session ends one of its own.
+                let token = server.token(name).await;
+                let (status, body) = ask(&server, method, &path, Some(&token)).await;
+                let may = match &said {
+                    Said::Roles(roles) => roles.iter().any(|may| may == role.as_str()),
+                    _ => true,
+                };
+                // Check-ins have their own word for whoever can't: there is no such person.
+                let is_refused = status == 403 || body.contains("User not found");
+                assert_eq!(is_refused, !may, "{route} as {role:?}: {status} {body}");
+                assert!(!body.contains("Dora"), "{route}: {body}");
+                if *role == Role::Employee {
+                    assert!(!body.contains("Ada"), "{route}: {body}");
+                }
+                asked += 1;
+            }
 
             let stranger = server.token("Bea").await;
             let (status, body) = ask(&server, method, &path, Some(&stranger)).await;
@@ -123,5 +166,15 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
             }
         }
     }
-    assert!(routes >= 25, "{routes}");
+    assert_eq!(
+        RIGHTS.len(),
+        openapi["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|operations| operations.as_object().unwrap().len())
+            .sum::<usize>(),
+        "the table has routes that there are not"
+    );
+    assert!(asked >= 150, "{asked}");
 }

@@ -92,7 +92,7 @@ async fn a_database_that_cannot_be_used_says_why() {
         "CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
     ));
     refused(&server.url(&latin), "LATIN1").await;
-    server.run(&format!("DROP DATABASE {latin}"));
+    server.run(&format!("DROP DATABASE {latin} WITH (FORCE)"));
 }
 
 #[tokio::test]

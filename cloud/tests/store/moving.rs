@@ -2,6 +2,8 @@
 
 use limen_cloud::store::moving::{Kind, MoveError, TABLES, move_house};
 use limen_cloud::store::sqlite::Sqlite;
+use limen_cloud::store::staff::{NewLink, Purpose};
+use limen_cloud::store::{Role, Staff as _};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -9,18 +11,30 @@ use uuid::Uuid;
 
 use crate::contract::{beginning, everything, postgres, tables};
 use crate::database::{Database, Fresh};
-use crate::operations::{Op, at, look, op};
+use crate::operations::{Op, at, look, op, person, tenant};
 
 /// A SQLite database after many operations.
 async fn lived_in(file: &std::path::Path) -> Sqlite {
     let sqlite = Sqlite::open(file, Uuid::from_u128(1), at(0)).unwrap();
-    let ops = prop::collection::vec(op(), 300);
+    let ops = prop::collection::vec(op(), 1200);
     let ops = ops.new_tree(&mut TestRunner::deterministic()).unwrap();
     for op in beginning().iter().chain(&ops.current()) {
         op.ask(&sqlite).await;
     }
     let (of, who, key, what) = (0, 0, 1, 0);
     Op::Session { of, who, key, what }.ask(&sqlite).await;
+    let invited = NewLink {
+        tenant: tenant(0),
+        token_hash: [9; 32],
+        purpose: Purpose::Join,
+        account: None,
+        email: "new@example.org".to_owned(),
+        role: Some(Role::Hr),
+        by: person(0, 0),
+        created: at(1),
+        expires: at(9),
+    };
+    sqlite.make_link(invited).await.unwrap();
     sqlite
 }
 

@@ -533,7 +533,11 @@ impl Op {
             }
             Self::Setting { of, key, value } => {
                 let key = if key { "a" } else { "b" };
-                let set = told(store.set_setting(tenant(of), key, value.to_string()).await);
+                let set = told(
+                    store
+                        .set_setting(tenant(of), key, value.to_string(), None)
+                        .await,
+                );
                 set + &told(store.setting(tenant(of), "a").await)
             }
             Self::Record(batch) => {
@@ -671,7 +675,12 @@ impl Op {
                 terminal: which,
             } => told(
                 store
-                    .revoke_terminal(tenant(of), terminal(of, which), at(6))
+                    .revoke_terminal(
+                        tenant(of),
+                        terminal(of, which),
+                        AccountId(id(2, of, 0)),
+                        at(6),
+                    )
                     .await,
             ),
             Self::Pay { of, sessions } => {

@@ -261,7 +261,7 @@ fn a_camera_that_fails_leaves_the_pin_open_and_is_back_within_ten_seconds() {
         );
         lane.terminal.configure(RIBBON, &pictures);
         assert!(lane.terminal.run(&["--until-end"]).end().success());
-        events += checker::check(&database, &house.data().join("limen.db"), id);
+        events += checker::check(&database, &house.database(), id);
         told.extend(states(&database));
     }
     for (kind, state) in FAULTS {

@@ -13,10 +13,10 @@ mod broker;
 #[path = "../faults/checker.rs"]
 mod checker;
 mod collection;
-mod f14_camera;
 #[path = "../store/database.rs"]
 #[expect(dead_code, reason = "another test makes more of it")]
 mod database;
+mod f14_camera;
 mod full_disk;
 mod house;
 mod kills;

@@ -199,8 +199,7 @@ fn somebody_without_a_template_is_paid_by_a_pin_and_by_a_badge() {
     kay.is_paid(&site.house);
 
     site.house.cloud.take().unwrap().terminate();
-    let database = site.house.data().join("limen.db");
-    ledger::check(&site.terminal.database(), &database, &greens);
+    ledger::check(&site.terminal.database(), &site.house.database(), &greens);
 }
 
 #[test]

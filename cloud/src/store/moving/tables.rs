@@ -60,7 +60,8 @@ pub const TABLES: &[Table] = &[
     table!(sites by "1, 2": tenant Id, id Id, name Text, zone Text, signing_sealed Bytes,
         sealing_sealed Bytes, created Number),
     table!(accounts by "1, 2": tenant Id, id Id, kind Text, owner Truth, username Text, email Text,
-        email_key Text, password_hash Text, face_login Truth, disabled Truth, created Number),
+        email_key Text, password_hash Text, face_login Truth, disabled Truth, created Number, role Text,
+        verified Number),
     table!(people by "1, 2": tenant Id, id Id, site Id, name Text, created Number, left_at Number),
     table!(rates by "1, 2, 3": tenant Id, person Id, valid_from Number, hourly_rate Text),
     table!(templates by "1, 2, 3": tenant Id, person Id, model Text, version Number, photos Number,
@@ -99,4 +100,8 @@ pub const TABLES: &[Table] = &[
     table!(badges by "1, 2": tenant Id, id Id, person Id, listed Text, issued Number, revoked Number),
     table!(way_changes by "1, 2, 3": tenant Id, person Id, nth Number, what Text, badge Id, by Id,
         at Number),
+    table!(links by "1, 2": tenant Id, token_hash Bytes, purpose Text, account Id, email Text, role Text,
+        made_by Id, created Number, expires Number, used Number),
+    table!(audit by "1, 2": tenant Id, nth Number, at Number, by_whom Id, what Text, about Id, before Text,
+        after Text, hash Bytes),
 ];

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Result, Tx, people};
+use super::{Result, Tx, audit, people};
+use crate::store::audit::Deed;
 use crate::store::forms::{ConsentChange, FaceLoginConsent, email_key, rate, rate_text};
 use crate::store::{
     Account, AccountId, Founding, Hash, Invitation, Kind, NewAccount, NewInvitation, NewSession,
-    NewTenant, SessionKind, StoreError, TenantId,
+    NewTenant, Role, SessionKind, StoreError, TenantId,
 };
 
 pub(super) async fn epoch(t: &Tx<'_>) -> Result<Uuid> {
@@ -106,7 +107,7 @@ pub(super) async fn found_tenant(t: &Tx<'_>, new: &NewTenant, by: &Founding) -> 
     people::attest(t, new.id, &new.employer, new.employer.id, at).await
 }
 
-/// Inserts an account with its template.
+/// Inserts an account with its template; of an employer with the role of an owner.
 pub(super) async fn insert(
     t: &Tx<'_>,
     tenant: TenantId,
@@ -115,18 +116,23 @@ pub(super) async fn insert(
     owner: bool,
     at: i64,
 ) -> Result<()> {
+    let role = match kind {
+        Kind::Employer => Role::Owner,
+        Kind::Employee => Role::Employee,
+    };
     // Who comes with the same e-mail at once waits here for the other's end.
     let inserted = t
         .change(
             "INSERT INTO accounts
-               (tenant, id, kind, owner, username, email, email_key, password_hash, face_login,
-                created)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+               (tenant, id, kind, role, owner, username, email, email_key, password_hash,
+                face_login, created)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (email_key) DO NOTHING",
             &[
                 &tenant.0,
                 &new.id.0,
                 &kind.as_str(),
+                &role.as_str(),
                 &owner,
                 &new.username,
                 &new.email,
@@ -163,16 +169,19 @@ fn account(row: Option<Row>) -> Result<Option<Account>> {
     let Some(row) = row else {
         return Ok(None);
     };
-    let kind: &str = row.try_get("kind")?;
+    let (kind, role): (&str, &str) = (row.try_get("kind")?, row.try_get("role")?);
+    let verified: Option<i64> = row.try_get("verified")?;
     Ok(Some(Account {
         tenant: TenantId(row.try_get("tenant")?),
         id: AccountId(row.try_get("id")?),
         kind: Kind::from_name(kind).ok_or(StoreError::Damaged("accounts.kind"))?,
+        role: Role::from_name(role).ok_or(StoreError::Damaged("accounts.role"))?,
         owner: row.try_get("owner")?,
         username: row.try_get("username")?,
         email: row.try_get("email")?,
         password_hash: row.try_get("password_hash")?,
         face_login: row.try_get("face_login")?,
+        verified: verified.is_some(),
     }))
 }
 
@@ -183,7 +192,8 @@ pub(super) async fn by_email(t: &Tx<'_>, email: &str) -> Result<Option<Account>>
     }
     let row = t
         .row(
-            "SELECT tenant, id, kind, owner, username, email, password_hash, face_login
+            "SELECT tenant, id, kind, role, owner, username, email, password_hash, face_login,
+                    verified
              FROM accounts WHERE email_key = $1 AND NOT disabled",
             &[&email_key(email)],
         )
@@ -194,7 +204,8 @@ pub(super) async fn by_email(t: &Tx<'_>, email: &str) -> Result<Option<Account>>
 pub(super) async fn by_id(t: &Tx<'_>, tenant: TenantId, id: AccountId) -> Result<Option<Account>> {
     let row = t
         .row(
-            "SELECT tenant, id, kind, owner, username, email, password_hash, face_login
+            "SELECT tenant, id, kind, role, owner, username, email, password_hash, face_login,
+                    verified
              FROM accounts WHERE tenant = $1 AND id = $2 AND NOT disabled",
             &[&tenant.0, &id.0],
         )
@@ -305,7 +316,9 @@ pub(super) async fn invite(t: &Tx<'_>, new: &NewInvitation) -> Result<()> {
         ],
     )
     .await?;
-    Ok(())
+    let mut deed = Deed::new(new.created_by, new.created, "invited", None);
+    deed.after = Some(format!("\"{}\"", new.kind.as_str()));
+    audit::write_down(t, new.tenant, &deed).await
 }
 
 pub(super) async fn invitation(
@@ -365,12 +378,15 @@ pub(super) async fn session_account(
     key_hash: &Hash,
     now: Timestamp,
 ) -> Result<Option<Account>> {
-    let row = t.row(
-        "SELECT a.tenant, a.id, a.kind, a.owner, a.username, a.email, a.password_hash, a.face_login
+    let row = t
+        .row(
+            "SELECT a.tenant, a.id, a.kind, a.role, a.owner, a.username, a.email, a.password_hash,
+                a.face_login, a.verified
          FROM sessions s JOIN accounts a ON a.tenant = s.tenant AND a.id = s.account
          WHERE s.key_hash = $1 AND s.expires > $2 AND NOT a.disabled",
-        &[&key_hash.as_slice(), &now.as_microsecond()],
-    ).await?;
+            &[&key_hash.as_slice(), &now.as_microsecond()],
+        )
+        .await?;
     account(row)
 }
 

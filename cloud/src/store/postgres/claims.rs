@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use super::rows::{instant, instant_or_none};
-use super::{Result, Tx};
+use super::{Result, Tx, audit};
+use crate::store::audit::Deed;
 use crate::store::ledger::{Claim, ClaimEnd, NewClaim, NewTerminal};
-use crate::store::{StoreError, TenantId};
+use crate::store::{AccountId, StoreError, TenantId};
 
 pub(super) async fn add(t: &Tx<'_>, new: &NewClaim) -> Result<()> {
     t.change(
@@ -109,5 +110,14 @@ pub(super) async fn finish(
         ],
     )
     .await?;
+    let made = t
+        .one(
+            "SELECT created_by FROM claims WHERE tenant = $1 AND id = $2",
+            &[&tenant.0, &claim],
+        )
+        .await?;
+    let by = AccountId(made.try_get("created_by")?);
+    let deed = Deed::new(by, new.at, "terminal_claimed", Some(new.id));
+    audit::write_down(t, tenant, &deed).await?;
     Ok(ClaimEnd::Won)
 }

@@ -70,9 +70,15 @@ impl Ledger for Postgres {
         self.read(tenant, |t, tenant| Box::pin(terminals::list(t, *tenant)))
     }
 
-    fn revoke_terminal(&self, tenant: TenantId, id: Uuid, now: Timestamp) -> Answer<bool> {
-        self.write((tenant, id, now), |t, (tenant, id, now)| {
-            Box::pin(terminals::revoke(t, *tenant, *id, *now))
+    fn revoke_terminal(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        by: AccountId,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        self.write((tenant, id, by, now), |t, (tenant, id, by, now)| {
+            Box::pin(terminals::revoke(t, *tenant, *id, *by, *now))
         })
     }
 

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows::{bytes32, instant, number};
-use super::{Result, Tx};
+use super::{Result, Tx, audit};
+use crate::store::audit::Deed;
 use crate::store::forms::integer;
 use crate::store::{AccountId, ApiHead, PaidSession, PunchKey, StoreError, TenantId};
 
@@ -99,6 +100,11 @@ pub(super) async fn mark_paid(
                 ],
             )
             .await?;
+    }
+    if marked > 0 {
+        let mut deed = Deed::new(by, now, "sessions_paid", people.first().copied());
+        deed.after = Some(marked.to_string());
+        audit::write_down(t, tenant, &deed).await?;
     }
     Ok(usize::try_from(marked).unwrap_or(usize::MAX))
 }

@@ -8,7 +8,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::rows::instant;
-use super::{Result, Tx, accounts};
+use super::{Result, Tx, accounts, audit};
+use crate::store::audit::Deed;
 use crate::store::forms::{CONSENT_TEXT, consent_id, rate, rate_text};
 use crate::store::{
     AccountId, Adding, Kind, NewAccount, NewPerson, OwnedTemplate, Person, SealedTemplate, Site,
@@ -55,6 +56,12 @@ pub(super) async fn add(t: &Tx<'_>, new: &NewPerson, by: &Adding) -> Result<()> 
     )
     .await?;
     set_rate(t, tenant, person, new.at, new.hourly_rate).await?;
+    let mut deed = Deed::new(new.attested_by, new.at, "person_added", Some(person.0));
+    deed.after = Some(format!(
+        "{{\"hourly_rate\":\"{}\"}}",
+        rate_text(new.hourly_rate)
+    ));
+    audit::write_down(t, tenant, &deed).await?;
     attest(t, tenant, &new.account, new.attested_by, at).await
 }
 
@@ -297,9 +304,24 @@ pub(super) async fn setting(t: &Tx<'_>, tenant: TenantId, key: &str) -> Result<O
 pub(super) async fn set_setting(
     t: &Tx<'_>,
     tenant: TenantId,
-    key: &str,
+    key: &'static str,
     value: &str,
+    deed: Option<&Deed>,
 ) -> Result<()> {
+    if let Some(deed) = deed {
+        // Whoever sets it at once waits, so that what was before is the last word.
+        t.rows(
+            "SELECT 1 FROM tenants WHERE tenant = $1 FOR NO KEY UPDATE",
+            &[&tenant.0],
+        )
+        .await?;
+        let deed = Deed {
+            before: setting(t, tenant, key).await?,
+            after: Some(value.to_owned()),
+            ..deed.clone()
+        };
+        audit::write_down(t, tenant, &deed).await?;
+    }
     t.change(
         "INSERT INTO settings (tenant, key, value) VALUES ($1, $2, $3)
          ON CONFLICT (tenant, key) DO UPDATE SET value = excluded.value",

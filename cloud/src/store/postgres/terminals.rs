@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::rows::{bytes32, instant, instant_or_none, number};
 use super::standing::{remember, walk};
-use super::{Result, Tx, people};
+use super::{Result, Tx, audit, people};
+use crate::store::audit::Deed;
 use crate::store::forms::{count, integer};
 use crate::store::ledger::{
     Greeted, Greeting, NewStatus, OutboxKey, Standing, SyncMark, Terminal, TerminalStatus,
 };
-use crate::store::{Hash, Site, TenantId};
+use crate::store::{AccountId, Hash, Site, TenantId};
 
 fn terminal(row: &Row) -> Result<Terminal> {
     Ok(Terminal {
@@ -95,6 +96,7 @@ pub(super) async fn revoke(
     t: &Tx<'_>,
     tenant: TenantId,
     which: Uuid,
+    by: AccountId,
     now: Timestamp,
 ) -> Result<bool> {
     let revoked = t
@@ -104,6 +106,10 @@ pub(super) async fn revoke(
             &[&tenant.0, &which, &now.as_microsecond()],
         )
         .await?;
+    if revoked > 0 {
+        let deed = Deed::new(by, now, "terminal_revoked", Some(which));
+        audit::write_down(t, tenant, &deed).await?;
+    }
     Ok(revoked > 0)
 }
 

@@ -5,7 +5,8 @@
 use uuid::Uuid;
 
 use super::rows::{instant, instant_or_none};
-use super::{Postgres, Result, Tx};
+use super::{Postgres, Result, Tx, audit};
+use crate::store::audit::Deed;
 use crate::store::ways::{Badge, Changing, FIRST, MOST_BADGES, WayChange, Ways, WaysIn};
 use crate::store::{AccountId, Answer, StoreError, TenantId};
 
@@ -208,7 +209,7 @@ async fn revoke_badge(t: &Tx<'_>, changing: &Changing, badge: Uuid) -> Result<bo
 async fn write_down(
     t: &Tx<'_>,
     changing: &Changing,
-    what: &str,
+    what: &'static str,
     badge: Option<Uuid>,
 ) -> Result<()> {
     t.change(
@@ -225,5 +226,7 @@ async fn write_down(
         ],
     )
     .await?;
-    Ok(())
+    let mut deed = Deed::new(changing.by, changing.at, what, Some(changing.person.0));
+    deed.after = badge.map(|badge| format!("\"{badge}\""));
+    audit::write_down(t, changing.tenant, &deed).await
 }

@@ -1,15 +1,16 @@
 //! Tenants, accounts, sessions, invitations.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{Row, Transaction, named_params};
 use uuid::Uuid;
 
-use super::people;
 use super::rows::{Id, id};
+use super::{audit, people};
+use crate::store::audit::Deed;
 use crate::store::forms::{ConsentChange, FaceLoginConsent, email_key, rate, rate_text};
 use crate::store::{
     Account, AccountId, Founding, Hash, Invitation, Kind, NewAccount, NewInvitation, NewSession,
-    NewTenant, SessionKind, StoreError, TenantId,
+    NewTenant, Role, SessionKind, StoreError, TenantId,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -96,7 +97,7 @@ pub(super) fn found_tenant(t: &Transaction<'_>, new: &NewTenant, by: &Founding) 
     people::attest(t, new.id, &new.employer, new.employer.id, at)
 }
 
-/// Inserts an account with its template.
+/// Inserts an account with its template; of an employer with the role of an owner.
 pub(super) fn insert(
     t: &Transaction<'_>,
     tenant: TenantId,
@@ -105,6 +106,10 @@ pub(super) fn insert(
     owner: bool,
     at: i64,
 ) -> Result<()> {
+    let role = match kind {
+        Kind::Employer => Role::Owner,
+        Kind::Employee => Role::Employee,
+    };
     let key = email_key(&new.email);
     let taken = t
         .prepare_cached("SELECT 1 FROM accounts WHERE email_key = ?1")?
@@ -114,10 +119,13 @@ pub(super) fn insert(
     }
     t.execute(
         "INSERT INTO accounts
-           (tenant, id, kind, owner, username, email, email_key, password_hash, face_login, created)
-         VALUES (:tenant, :id, :kind, :owner, :username, :email, :key, :hash, :face_login, :at)",
+           (tenant, id, kind, role, owner, username, email, email_key, password_hash, face_login,
+            created)
+         VALUES (:tenant, :id, :kind, :role, :owner, :username, :email, :key, :hash, :face_login,
+                 :at)",
         named_params! {
-            ":tenant": tenant, ":id": new.id, ":kind": kind.as_str(), ":owner": owner,
+            ":tenant": tenant, ":id": new.id, ":kind": kind.as_str(),
+            ":role": role.as_str(), ":owner": owner,
             ":username": new.username, ":email": new.email, ":key": key,
             ":hash": new.password_hash, ":face_login": new.face_login, ":at": at,
         },
@@ -140,39 +148,30 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
-    let kind: String = row.get("kind")?;
-    let account = Account {
+fn account(row: &Row<'_>) -> Result<Account> {
+    let (kind, role): (String, String) = (row.get("kind")?, row.get("role")?);
+    let verified: Option<i64> = row.get("verified")?;
+    Ok(Account {
         tenant: row.get("tenant")?,
         id: row.get("id")?,
-        kind: Kind::Employee,
+        kind: Kind::from_name(&kind).ok_or(StoreError::Damaged("accounts.kind"))?,
+        role: Role::from_name(&role).ok_or(StoreError::Damaged("accounts.role"))?,
         owner: row.get("owner")?,
         username: row.get("username")?,
         email: row.get("email")?,
         password_hash: row.get("password_hash")?,
         face_login: row.get("face_login")?,
-    };
-    Ok((account, kind))
-}
-
-fn with_kind(found: Option<(Account, String)>) -> Result<Option<Account>> {
-    found
-        .map(|(mut account, kind)| {
-            account.kind = Kind::from_name(&kind).ok_or(StoreError::Damaged("accounts.kind"))?;
-            Ok(account)
-        })
-        .transpose()
+        verified: verified.is_some(),
+    })
 }
 
 pub(super) fn by_email(t: &Transaction<'_>, email: &str) -> Result<Option<Account>> {
-    let found = t
-        .prepare_cached(
-            "SELECT tenant, id, kind, owner, username, email, password_hash, face_login
-             FROM accounts WHERE email_key = ?1 AND disabled = 0",
-        )?
-        .query_row([email_key(email)], account)
-        .optional()?;
-    with_kind(found)
+    let mut statement = t.prepare_cached(
+        "SELECT tenant, id, kind, role, owner, username, email, password_hash, face_login, verified
+         FROM accounts WHERE email_key = ?1 AND disabled = 0",
+    )?;
+    let mut rows = statement.query([email_key(email)])?;
+    rows.next()?.map(account).transpose()
 }
 
 pub(super) fn by_id(
@@ -180,14 +179,12 @@ pub(super) fn by_id(
     tenant: TenantId,
     id: AccountId,
 ) -> Result<Option<Account>> {
-    let found = t
-        .prepare_cached(
-            "SELECT tenant, id, kind, owner, username, email, password_hash, face_login
-             FROM accounts WHERE tenant = ?1 AND id = ?2 AND disabled = 0",
-        )?
-        .query_row((tenant, id), account)
-        .optional()?;
-    with_kind(found)
+    let mut statement = t.prepare_cached(
+        "SELECT tenant, id, kind, role, owner, username, email, password_hash, face_login, verified
+         FROM accounts WHERE tenant = ?1 AND id = ?2 AND disabled = 0",
+    )?;
+    let mut rows = statement.query((tenant, id))?;
+    rows.next()?.map(account).transpose()
 }
 
 pub(super) fn set_face_login(
@@ -283,7 +280,9 @@ pub(super) fn invite(t: &Transaction<'_>, new: &NewInvitation) -> Result<()> {
             new.expires.as_microsecond(),
         ),
     )?;
-    Ok(())
+    let mut deed = Deed::new(new.created_by, new.created, "invited", None);
+    deed.after = Some(format!("\"{}\"", new.kind.as_str()));
+    audit::write_down(t, new.tenant, &deed)
 }
 
 pub(super) fn invitation(
@@ -339,16 +338,14 @@ pub(super) fn session_account(
     key_hash: &Hash,
     now: Timestamp,
 ) -> Result<Option<Account>> {
-    let found = t
-        .prepare_cached(
-            "SELECT a.tenant, a.id, a.kind, a.owner, a.username, a.email, a.password_hash,
-                    a.face_login
-             FROM sessions s JOIN accounts a ON a.tenant = s.tenant AND a.id = s.account
-             WHERE s.key_hash = ?1 AND s.expires > ?2 AND a.disabled = 0",
-        )?
-        .query_row((key_hash, now.as_microsecond()), account)
-        .optional()?;
-    with_kind(found)
+    let mut statement = t.prepare_cached(
+        "SELECT a.tenant, a.id, a.kind, a.role, a.owner, a.username, a.email, a.password_hash,
+                a.face_login, a.verified
+         FROM sessions s JOIN accounts a ON a.tenant = s.tenant AND a.id = s.account
+         WHERE s.key_hash = ?1 AND s.expires > ?2 AND a.disabled = 0",
+    )?;
+    let mut rows = statement.query((key_hash, now.as_microsecond()))?;
+    rows.next()?.map(account).transpose()
 }
 
 pub(super) fn close_session(t: &Transaction<'_>, key_hash: &Hash) -> Result<()> {

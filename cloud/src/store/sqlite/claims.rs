@@ -3,9 +3,11 @@
 use rusqlite::{OptionalExtension, Transaction, named_params};
 use uuid::Uuid;
 
+use super::audit;
 use super::rows::{Id, id, instant};
+use crate::store::audit::Deed;
 use crate::store::ledger::{Claim, ClaimEnd, NewClaim, NewTerminal};
-use crate::store::{StoreError, TenantId};
+use crate::store::{AccountId, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -96,5 +98,10 @@ pub(super) fn finish(
             at,
         ),
     )?;
+    let by: AccountId = t
+        .prepare_cached("SELECT created_by FROM claims WHERE tenant = ?1 AND id = ?2")?
+        .query_row((tenant, id(claim)), |row| row.get(0))?;
+    let deed = Deed::new(by, new.at, "terminal_claimed", Some(new.id));
+    audit::write_down(t, tenant, &deed)?;
     Ok(ClaimEnd::Won)
 }

@@ -72,8 +72,14 @@ impl Ledger for Sqlite {
         self.read(move |t| terminals::list(t, tenant))
     }
 
-    fn revoke_terminal(&self, tenant: TenantId, id: Uuid, now: Timestamp) -> Answer<bool> {
-        self.write(move |t| terminals::revoke(t, tenant, id, now))
+    fn revoke_terminal(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        by: AccountId,
+        now: Timestamp,
+    ) -> Answer<bool> {
+        self.write(move |t| terminals::revoke(t, tenant, id, by, now))
     }
 
     fn site(&self, tenant: TenantId, site: Uuid) -> Answer<Option<Site>> {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction};
 
+use super::audit;
 use super::rows::{Id, id, instant, number};
+use crate::store::audit::Deed;
 use crate::store::forms::integer;
 use crate::store::{AccountId, ApiHead, PaidSession, PunchKey, StoreError, TenantId};
 
@@ -95,6 +97,12 @@ pub(super) fn mark_paid(
             now.as_microsecond(),
             by,
         ))?;
+    }
+    if marked > 0 {
+        let person = sessions.first().map(|session| session.person.0);
+        let mut deed = Deed::new(by, now, "sessions_paid", person);
+        deed.after = Some(marked.to_string());
+        audit::write_down(t, tenant, &deed)?;
     }
     Ok(marked)
 }

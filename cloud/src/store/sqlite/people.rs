@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use rust_decimal::Decimal;
 
-use super::accounts;
 use super::rows::{Id, id, instant};
+use super::{accounts, audit};
+use crate::store::audit::Deed;
 use crate::store::forms::{CONSENT_TEXT, consent_id, rate, rate_text};
 use crate::store::{
     AccountId, Adding, Kind, NewAccount, NewPerson, OwnedTemplate, Person, SealedTemplate, Site,
@@ -43,6 +44,12 @@ pub(super) fn add(t: &Transaction<'_>, new: &NewPerson, by: &Adding) -> Result<(
         (tenant, person, site, &new.account.username, at),
     )?;
     set_rate(t, tenant, person, new.at, new.hourly_rate)?;
+    let mut deed = Deed::new(new.attested_by, new.at, "person_added", Some(person.0));
+    deed.after = Some(format!(
+        "{{\"hourly_rate\":\"{}\"}}",
+        rate_text(new.hourly_rate)
+    ));
+    audit::write_down(t, tenant, &deed)?;
     attest(t, tenant, &new.account, new.attested_by, at)
 }
 
@@ -259,9 +266,20 @@ pub(super) fn setting(t: &Transaction<'_>, tenant: TenantId, key: &str) -> Resul
 pub(super) fn set_setting(
     t: &Transaction<'_>,
     tenant: TenantId,
-    key: &str,
+    key: &'static str,
     value: &str,
+    deed: Option<Deed>,
 ) -> Result<()> {
+    if let Some(deed) = deed {
+        let before = setting(t, tenant, key)?;
+        let after = Some(value.to_owned());
+        let deed = Deed {
+            before,
+            after,
+            ..deed
+        };
+        audit::write_down(t, tenant, &deed)?;
+    }
     t.execute(
         "INSERT INTO settings (tenant, key, value) VALUES (?1, ?2, ?3)
          ON CONFLICT (tenant, key) DO UPDATE SET value = excluded.value",

@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use uuid::Uuid;
 
+use super::audit;
 use super::ledger::{remember, walk};
 use super::rows::{Id, id, instant, number};
+use crate::store::audit::Deed;
 use crate::store::forms::integer;
 use crate::store::ledger::{
     Greeted, Greeting, NewStatus, OutboxKey, Standing, SyncMark, Terminal, TerminalStatus,
 };
-use crate::store::{Hash, Site, StoreError, TenantId};
+use crate::store::{AccountId, Hash, Site, StoreError, TenantId};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -91,6 +93,7 @@ pub(super) fn revoke(
     t: &Transaction<'_>,
     tenant: TenantId,
     which: Uuid,
+    by: AccountId,
     now: Timestamp,
 ) -> Result<bool> {
     let revoked = t.execute(
@@ -98,6 +101,10 @@ pub(super) fn revoke(
          WHERE tenant = ?1 AND id = ?2 AND kind = 'terminal' AND revoked IS NULL",
         (tenant, id(which), now.as_microsecond()),
     )?;
+    if revoked > 0 {
+        let deed = Deed::new(by, now, "terminal_revoked", Some(which));
+        audit::write_down(t, tenant, &deed)?;
+    }
     Ok(revoked > 0)
 }
 

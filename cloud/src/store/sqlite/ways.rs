@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension, Transaction};
 use uuid::Uuid;
 
-use super::Sqlite;
 use super::rows::{Id, id, instant};
+use super::{Sqlite, audit};
+use crate::store::audit::Deed;
 use crate::store::ways::{Badge, Changing, FIRST, MOST_BADGES, WayChange, Ways, WaysIn};
 use crate::store::{AccountId, Answer, StoreError, TenantId};
 
@@ -164,7 +165,7 @@ fn revoke_badge(t: &Transaction<'_>, changing: &Changing, badge: Uuid) -> Result
 fn write_down(
     t: &Transaction<'_>,
     changing: &Changing,
-    what: &str,
+    what: &'static str,
     badge: Option<Uuid>,
 ) -> Result<()> {
     t.prepare_cached(
@@ -180,7 +181,9 @@ fn write_down(
         changing.by,
         changing.at.as_microsecond(),
     ))?;
-    Ok(())
+    let mut deed = Deed::new(changing.by, changing.at, what, Some(changing.person.0));
+    deed.after = badge.map(|badge| format!("\"{badge}\""));
+    audit::write_down(t, changing.tenant, &deed)
 }
 
 /// What a roster says of a person's ways in.

@@ -1,0 +1,128 @@
+//! Who may ask what: the whole matrix, in one table.
+//!
+//! A route that is not in it lets nobody in. The OpenAPI description says the same of each route, since it is made
+//! of this table; a test asks every route as everybody.
+
+use axum::http::Method;
+use utoipa::openapi::security::SecurityRequirement;
+
+use crate::store::Role;
+use Role::{Auditor, Employee, Hr, Manager, Owner, Technician};
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody: greetings, ways in, and what is proved by its body.
+    Everybody,
+    /// Whoever is logged in, about what is their own.
+    Themselves,
+    /// Accounts of these roles.
+    Roles(&'static [Role]),
+}
+
+const OWNERS: Who = Who::Roles(&[Owner]);
+/// Changes people and pays them.
+pub(super) const OFFICE: Who = Who::Roles(&[Owner, Hr]);
+/// Sees who is in, and hours.
+pub(super) const WATCHERS: Who = Who::Roles(&[Owner, Hr, Manager, Auditor]);
+/// Sees terminals and what they are told.
+const ROUND: Who = Who::Roles(&[Owner, Hr, Manager, Auditor, Technician]);
+const CRAFT: Who = Who::Roles(&[Owner, Technician]);
+const REVIEW: Who = Who::Roles(&[Owner, Auditor]);
+const PEOPLE: Who = Who::Roles(&[Employee]);
+
+/// Every route: method, path, who.
+pub const RIGHTS: &[(&str, &str, Who)] = &[
+    ("get", "/", Who::Everybody),
+    ("get", "/healthz", Who::Everybody),
+    ("post", "/login/password", Who::Everybody),
+    ("post", "/login/face", Who::Everybody),
+    ("post", "/login/face/employer", Who::Everybody),
+    ("post", "/login/face/employee", Who::Everybody),
+    ("post", "/employer/register", Who::Everybody),
+    // An employer's token, or an invitation.
+    ("post", "/employee/register", Who::Everybody),
+    ("get", "/employer/details", OFFICE),
+    ("get", "/employer/employees", OFFICE),
+    ("post", "/employer/pay_employee/{employee_id}", OFFICE),
+    ("get", "/employee/details", PEOPLE),
+    ("get", "/employee/attendance/summary", PEOPLE),
+    ("get", "/employee/attendance/history", PEOPLE),
+    ("post", "/attendance/checkin", PEOPLE),
+    ("post", "/attendance/checkout", PEOPLE),
+    ("post", "/api/v1/session", Who::Everybody),
+    ("get", "/api/v1/session", Who::Themselves),
+    ("delete", "/api/v1/session", Who::Themselves),
+    ("get", "/api/v1/sessions", Who::Themselves),
+    ("delete", "/api/v1/sessions/{id}", Who::Themselves),
+    ("put", "/api/v1/password", Who::Themselves),
+    ("put", "/api/v1/face-login", Who::Themselves),
+    ("post", "/api/v1/setup", Who::Everybody),
+    ("post", "/api/v1/password/forgotten", Who::Everybody),
+    ("post", "/api/v1/password/reset", Who::Everybody),
+    ("post", "/api/v1/email", Who::Themselves),
+    ("post", "/api/v1/email/verified", Who::Everybody),
+    ("get", "/api/v1/staff", REVIEW),
+    ("post", "/api/v1/staff", OWNERS),
+    ("put", "/api/v1/staff/{id}", OWNERS),
+    ("delete", "/api/v1/staff/{id}", OWNERS),
+    ("post", "/api/v1/staff/join", Who::Everybody),
+    ("get", "/api/v1/audit", REVIEW),
+    ("get", "/api/v1/live", WATCHERS),
+    ("get", "/api/v1/live/events", WATCHERS),
+    ("get", "/api/v1/people/{id}/timesheet", WATCHERS),
+    ("post", "/api/v1/employees", OFFICE),
+    ("post", "/api/v1/invitations", OFFICE),
+    ("get", "/api/v1/people/{id}/ways", WATCHERS),
+    ("post", "/api/v1/people/{id}/pin", OFFICE),
+    ("delete", "/api/v1/people/{id}/pin", OFFICE),
+    ("post", "/api/v1/people/{id}/badges", OFFICE),
+    ("get", "/api/v1/people/{id}/badges/{badge}", OFFICE),
+    ("delete", "/api/v1/people/{id}/badges/{badge}", OFFICE),
+    ("get", "/api/v1/site", ROUND),
+    ("put", "/api/v1/site", OWNERS),
+    ("get", "/api/v1/terminals", ROUND),
+    ("delete", "/api/v1/terminals/{id}", CRAFT),
+    ("post", "/api/v1/claims", CRAFT),
+    // The claim's own words prove who asks.
+    ("post", "/api/v1/claim/begin", Who::Everybody),
+    ("post", "/api/v1/claim/finish", Who::Everybody),
+];
+
+/// Who may ask that; `None` for a route that nobody wrote down.
+pub(super) fn of(method: &Method, path: &str) -> Option<Who> {
+    let is_asked = |(verb, route, _): &&(&str, &str, Who)| {
+        verb.eq_ignore_ascii_case(method.as_str()) && *route == path
+    };
+    RIGHTS.iter().find(is_asked).map(|(.., who)| *who)
+}
+
+impl Who {
+    /// Whether an account of that role may ask.
+    pub(super) fn lets(self, role: Role) -> bool {
+        match self {
+            Self::Everybody | Self::Themselves => true,
+            Self::Roles(roles) => roles.contains(&role),
+        }
+    }
+}
+
+/// Says of each route by which roles it may be asked, where OpenAPI 3.1 has a place for that: beside the scheme.
+pub(super) fn describe(openapi: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut openapi.paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::PUT, &mut item.put),
+            (Method::POST, &mut item.post),
+            (Method::DELETE, &mut item.delete),
+            (Method::PATCH, &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            if let (Some(operation), Some(Who::Roles(roles))) = (operation, of(&method, path)) {
+                let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+                let by = |scheme| SecurityRequirement::new(scheme, roles.clone());
+                operation.security = Some(vec![by("bearer"), by("cookie")]);
+            }
+        }
+    }
+}
