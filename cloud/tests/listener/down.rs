@@ -82,12 +82,12 @@ async fn a_terminal_gets_settings_and_roster_and_then_what_changes() {
     let ada = house.person("Ada Lovelace").await;
     let door = house.terminal("Front door").await;
     let mut line = Line::greeted(&door, house.mqtt, &Outbox::new()).await;
+    // The roster goes first: whoever has the settings has the roster that goes with them.
+    let page = line.page().await;
     let verified = line.told(Down::Settings).await;
     let sealed: Sealed<Settings> = verified.claims().unwrap();
     let settings = open(&sealed, &door.sealing, &verified.header).unwrap();
     assert_eq!((settings.zone.as_str(), settings.re_punch_s), ("UTC", 0));
-
-    let page = line.page().await;
     let mut assembly = Assembly::new(None);
     let Step::Complete(update) = assembly.add(page).unwrap() else {
         panic!()
@@ -123,8 +123,11 @@ async fn a_terminal_gets_settings_and_roster_and_then_what_changes() {
     let mut line = Line::admitted(&door, options(&door, house.mqtt)).await;
     let mut hello = Outbox::new().hello();
     hello.roster = Some(held);
+    hello.settings = Some(Held {
+        epoch: settings.epoch,
+        version: settings.version,
+    });
     line.hello(&hello).await;
-    line.told(Down::Settings).await;
     let third = house.person("Katherine Johnson").await;
     let page = line.page().await;
     assert_eq!(

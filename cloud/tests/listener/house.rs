@@ -209,7 +209,7 @@ impl House {
 
     /// The template of that person is damaged.
     pub fn damage_template(&self, person: AccountId) {
-        let damage = "UPDATE templates SET sealed = substr(sealed, 1, 64) WHERE person = $1";
+        let damage = "UPDATE templates SET sealed = substr(sealed, 1, 40) WHERE person = $1";
         self.database().change(damage, &[person.0]);
         let _ = self.app.changed.send(self.tenant);
     }
