@@ -1,7 +1,7 @@
 //! What goes wrong, as an answer: one enum, one [`IntoResponse`].
 //!
 //! On the routes of the old backend every error is `{"detail": "a sentence"}`; only a missing or malformed field is
-//! a list, in the shape that existing clients parse. Below `/api/` [`super::problem`] makes of it what RFC 9457 has.
+//! a list, in the shape that existing clients parse. Below `/api/` `problem` makes of it what RFC 9457 has.
 //! Causes are logged here, once, and never sent.
 
 use std::borrow::Cow;

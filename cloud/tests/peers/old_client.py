@@ -1,9 +1,6 @@
 """A working day of a client of the old backend, by `requests`: all fifteen routes, in its own way of asking."""
 
 import datetime
-import json
-import pathlib
-import sys
 
 import requests
 
