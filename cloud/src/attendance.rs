@@ -153,6 +153,7 @@ impl Attendance {
             amendments: &read.amendments,
             corrections: &[],
             marks: &read.marks,
+            steps: &read.steps,
         };
         let (sheet, mut anomalies) = timesheet(&given, &terms.book, now);
         let (payout, unpriced) = payout(&sheet, &terms.book, &terms.rates);

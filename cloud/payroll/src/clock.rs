@@ -1,6 +1,8 @@
 //! What a terminal's clock is worth. A small computer without a battery clock may wake in the
 //! wrong year; what it knows for certain is how long it has been awake.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -30,6 +32,9 @@ pub(crate) struct Marks {
     by_boot: Vec<SyncMark>,
     /// By terminal and time.
     by_time: Vec<(Uuid, Timestamp)>,
+    /// Of each boot in which the clock was set by more than the ordinary life of a network: when it began, in
+    /// microseconds, by the earliest and by the latest of its marks.
+    begun: BTreeMap<(Uuid, Uuid), (i64, i64)>,
 }
 
 impl Marks {
@@ -49,16 +54,44 @@ impl Marks {
         by_boot.dedup();
         let mut by_time: Vec<_> = by_boot.iter().map(|m| (m.terminal, m.at)).collect();
         by_time.sort_unstable();
-        Self { by_boot, by_time }
+        let mut begun = BTreeMap::new();
+        for step in facts
+            .steps
+            .iter()
+            .filter(|step| step.by_s > TOLERATED.unsigned_abs().as_secs())
+        {
+            let of = (step.terminal, step.boot);
+            let from = by_boot.partition_point(|mark| (mark.terminal, mark.boot) < of);
+            let marks = by_boot[from..]
+                .iter()
+                .take_while(|mark| (mark.terminal, mark.boot) == of);
+            let begins = marks.map(|mark| begin_us(mark.at, mark.uptime_ms));
+            let range = begins.fold(None, |range, begin| {
+                let (first, last) = range.unwrap_or((begin, begin));
+                Some((begin.min(first), begin.max(last)))
+            });
+            if let Some(range) = range {
+                begun.insert(of, range);
+            }
+        }
+        Self {
+            by_boot,
+            by_time,
+            begun,
+        }
     }
 
     /// The place of a punch in time, whatever its clock said.
     pub fn place(&self, punch: &Punch) -> Placing {
         let mut flags = Vec::new();
         let at = match punch.clock {
-            Clock::Synced => Some(punch.at),
+            Clock::Synced => {
+                flags.extend(self.contradicted(punch));
+                Some(punch.at)
+            }
             Clock::Holdover => {
-                flags.extend(doubt(self.since_sync_ms(punch)));
+                let contradicted = self.contradicted(punch);
+                flags.extend(contradicted.or_else(|| doubt(self.since_sync_ms(punch))));
                 Some(punch.at)
             }
             Clock::Unsynced => self.mark_of_boot(punch).and_then(|mark| {
@@ -80,6 +113,17 @@ impl Marks {
             }
         }
         Placing { at, flags }
+    }
+
+    /// A clock that was set within its boot, and that was believed before and after although both can't be right.
+    fn contradicted(&self, punch: &Punch) -> Option<Kind> {
+        let &(first, last) = self.begun.get(&(punch.terminal, punch.boot))?;
+        let begin = begin_us(punch.at, punch.uptime_ms);
+        let apart = last.max(begin).saturating_sub(first.min(begin));
+        let bound_s = apart.unsigned_abs().div_ceil(1_000_000);
+        (bound_s > TOLERATED.unsigned_abs().as_secs()).then_some(Kind::ClockUncertain {
+            bound_s: Some(bound_s),
+        })
     }
 
     /// Milliseconds from the terminal's last sync to the punch: by uptime in the same boot, else
@@ -121,6 +165,14 @@ impl Marks {
         let mark = *self.by_boot.get(n?)?;
         ((mark.terminal, mark.boot) == (punch.terminal, punch.boot)).then_some(mark)
     }
+}
+
+/// When the boot began by what the clock said at that uptime, in microseconds.
+fn begin_us(at: Timestamp, uptime_ms: u64) -> i64 {
+    let uptime_us = i64::try_from(uptime_ms)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000);
+    at.as_microsecond().saturating_sub(uptime_us)
 }
 
 /// Whether that long without a time server makes a clock doubtful.

@@ -153,8 +153,8 @@ pub use policy::{
 };
 pub use price::statement;
 pub use punch::{
-    Amend, Amendment, Change, Clock, Correction, Direction, Facts, Method, Punch, PunchId,
-    SyncMark, When,
+    Amend, Amendment, Change, Clock, ClockStep, Correction, Direction, Facts, Method, Punch,
+    PunchId, SyncMark, When,
 };
 pub use recompute::{Conclusions, EmployeeDay};
 pub use rules::{Midnight, Pairing, Rulebook, Rules, RulesError};

@@ -173,6 +173,19 @@ pub struct SyncMark {
     pub at: Timestamp,
 }
 
+/// A terminal noticed that its clock had been set by more than it may drift: by a time server, or by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// Whose clock.
+    pub terminal: Uuid,
+    /// In which boot.
+    pub boot: Uuid,
+    /// Milliseconds since that boot, when it was noticed.
+    pub uptime_ms: u64,
+    /// By how many seconds, forward or back.
+    pub by_s: u64,
+}
+
 /// All that is known, in any order, with or without duplicates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts<'a> {
@@ -185,4 +198,6 @@ pub struct Facts<'a> {
     /// Of the terminals of those punches. What is missing here can leave an unsynced punch
     /// without a time.
     pub marks: &'a [SyncMark],
+    /// Of the same terminals. What is missing here can leave a wrong time without a flag.
+    pub steps: &'a [ClockStep],
 }

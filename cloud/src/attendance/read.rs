@@ -1,9 +1,11 @@
 //! Facts as they are stored, read as what payroll computes with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
-use limen_payroll::{Amend, Amendment, Clock, Direction, Method, Punch, PunchId, SyncMark};
+use limen_payroll::{
+    Amend, Amendment, Clock, ClockStep, Direction, Method, Punch, PunchId, SyncMark,
+};
 use limen_wire::event::{self, Change, Event, What};
 use uuid::Uuid;
 
@@ -19,6 +21,8 @@ pub struct Read {
     pub amendments: Vec<Amendment>,
     /// When a terminal's clock was known to be right.
     pub marks: Vec<SyncMark>,
+    /// When a terminal's clock was set.
+    pub steps: Vec<ClockStep>,
     /// Attempts that named nobody, earliest first.
     pub rejected: Vec<Rejected>,
 }
@@ -52,7 +56,29 @@ impl Read {
             }
         }
         read.rejected.sort_by_key(|rejected| rejected.at);
+        read.said_once();
         read
+    }
+
+    /// A terminal whose outbox forked says in a new one what the cloud may hold already, amendments and all. It is
+    /// the same punch by the boot and the millisecond in it; where it was said last it counts.
+    fn said_once(&mut self) {
+        let mut last: HashMap<(Uuid, Uuid, u64, Uuid), (Timestamp, PunchId)> = HashMap::new();
+        let mut before = BTreeSet::new();
+        for punch in &self.punches {
+            let key = (punch.terminal, punch.boot, punch.uptime_ms, punch.person);
+            let this = (punch.received, punch.id);
+            let other = *last.entry(key).or_insert(this);
+            if other.1.outbox != this.1.outbox {
+                before.insert(this.min(other).1);
+                last.insert(key, this.max(other));
+            }
+        }
+        if !before.is_empty() {
+            self.punches.retain(|punch| !before.contains(&punch.id));
+            self.amendments
+                .retain(|amendment| !before.contains(&amendment.of));
+        }
     }
 
     fn take(&mut self, fact: &Fact, event: &Event) {
@@ -94,6 +120,12 @@ impl Read {
                 },
                 terminal: fact.key.terminal,
                 why: *why,
+            }),
+            What::Clock { from, to } => self.steps.push(ClockStep {
+                terminal: fact.key.terminal,
+                boot: event.boot,
+                uptime_ms: event.uptime_ms,
+                by_s: to.duration_since(*from).unsigned_abs().as_secs(),
             }),
             _ => {}
         }
@@ -168,6 +200,7 @@ impl Read {
         self.punches.extend(other.punches);
         self.amendments.extend(other.amendments);
         self.marks.extend(other.marks);
+        self.steps.extend(other.steps);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use limen_wire::Ack;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::Ingest;
 use crate::App;
@@ -19,6 +20,8 @@ const MOST: usize = 1000;
 pub(super) struct Waiting {
     pub(super) event: NewEvent,
     pub(super) known: Arc<Known>,
+    /// The session that was begun on the line on which it came, where its carrier knows.
+    pub(super) session: Option<Uuid>,
     pub(super) done: oneshot::Sender<Outcome>,
 }
 
@@ -95,7 +98,7 @@ fn not_written(waiting: &Waiting, error: &StoreError) {
 
 /// Says what became of the events of a batch that is committed.
 async fn settle(app: &Arc<App>, batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
-    let mut outboxes: BTreeMap<OutboxKey, (Arc<Known>, bool)> = BTreeMap::new();
+    let mut outboxes: BTreeMap<OutboxKey, Told> = BTreeMap::new();
     let mut changed = BTreeSet::new();
     for (waiting, outcome) in batch.iter().zip(&outcomes) {
         let event = &waiting.event;
@@ -114,10 +117,13 @@ async fn settle(app: &Arc<App>, batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
         if *outcome == Outcome::Stored {
             changed.insert(event.tenant);
         }
-        let entry = outboxes
-            .entry(key_of(event))
-            .or_insert_with(|| (Arc::clone(&waiting.known), false));
-        entry.1 |= *outcome == Outcome::Fork;
+        let entry = outboxes.entry(key_of(event)).or_insert_with(|| Told {
+            known: Arc::clone(&waiting.known),
+            forked: BTreeSet::new(),
+        });
+        if *outcome == Outcome::Fork {
+            entry.forked.insert(waiting.session);
+        }
     }
     if let Err(error) = acknowledge(app, &outboxes).await {
         tracing::error!(%error, "written events were not acknowledged; their terminals send them again");
@@ -132,22 +138,28 @@ async fn settle(app: &Arc<App>, batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
     }
 }
 
-async fn acknowledge(
-    app: &App,
-    outboxes: &BTreeMap<OutboxKey, (Arc<Known>, bool)>,
-) -> Result<(), DownlinkError> {
+/// Whom to tell how far an outbox has come.
+struct Told {
+    known: Arc<Known>,
+    /// The sessions in which events came that are of another history than the one that is held.
+    forked: BTreeSet<Option<Uuid>>,
+}
+
+async fn acknowledge(app: &App, outboxes: &BTreeMap<OutboxKey, Told>) -> Result<(), DownlinkError> {
     let epoch = app.downlink.epoch(app).await?;
     let standings = app
         .store
         .standings(outboxes.keys().copied().collect())
         .await?;
     for standing in standings {
-        let (Some((known, forked)), Some(session)) =
+        let (Some(Told { known, forked }), Some(session)) =
             (outboxes.get(&standing.key), standing.session)
         else {
             continue;
         };
-        if let (true, Some(fork)) = (*forked, standing.fork) {
+        // Another card with the same identity may have come meanwhile, and it may be the one whose history is held.
+        let is_it = forked.contains(&Some(session)) || forked.contains(&None);
+        if let (true, Some(fork)) = (is_it, standing.fork) {
             // The command goes first: what is acknowledged after it may be another's history.
             app.downlink
                 .begin_outbox(known, session, &standing, fork - 1, app.now())?;

@@ -96,7 +96,7 @@ async fn taken(
     let verified = jws::verify(compact, &known.key, &expected)?;
     match kind {
         Up::Hello => hello(app, &known, &verified, line).await,
-        Up::Event => event(app, known, &verified, compact).await,
+        Up::Event => event(app, known, &verified, compact, session).await,
         Up::Status => status(app, &known, &verified).await,
         Up::RosterApplied => roster_applied(app, &known, &verified).await,
         Up::CommandResult => {
@@ -150,7 +150,8 @@ async fn hello(
     }
     app.downlink.attach(terminal.id, line.cloned());
     let standing = greeted.standing;
-    if let (false, Some(fork)) = (greeted.agrees, standing.fork) {
+    // Of two histories the one that is held goes on. A terminal whose last event has not come yet may be either.
+    if let (true, Some(fork)) = (greeted.is_other, standing.fork) {
         app.downlink
             .begin_outbox(known, session, &standing, fork - 1, app.now())?;
     }
@@ -182,6 +183,7 @@ async fn event(
     known: Arc<Known>,
     verified: &Verified,
     compact: &str,
+    session: Option<Uuid>,
 ) -> Result<Pending, Refusal> {
     let terminal = &known.terminal;
     let place = verified
@@ -222,7 +224,12 @@ async fn event(
         own: false,
     };
     let (done, outcome) = oneshot::channel();
-    let waiting = Waiting { event, known, done };
+    let waiting = Waiting {
+        event,
+        known,
+        session,
+        done,
+    };
     app.ingest.queue(app, waiting);
     Ok(Pending {
         began: None,

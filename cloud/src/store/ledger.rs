@@ -181,6 +181,9 @@ pub struct Greeted {
     pub standing: Standing,
     /// Whether the terminal's last event is held, byte for byte: then all that is held is its own history.
     pub agrees: bool,
+    /// Whether the terminal's last event is in quarantine, because another history has its number or one before it:
+    /// then what is held is not all its own. Where neither is so, its events will tell.
+    pub is_other: bool,
     /// Ranges, first and last number, that were now found to be lost for ever.
     pub lost: Vec<(u64, u64)>,
 }

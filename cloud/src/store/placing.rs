@@ -60,11 +60,14 @@ pub(super) fn place<'a>(
     if let Some(same) = held(event.seq)? {
         return Ok(if same.hash == event.hash {
             Place::Duplicate
-        } else if same.links == links(event) {
+        } else if same.links == links(event) || event.stands_for.is_some() {
             Place::SetAside("void: this number holds the event or its stand-in already")
         } else {
             Place::Fork("fork: this number holds a different event")
         });
+    }
+    if event.stands_for.is_some() {
+        return stand_in(event, held);
     }
     match held(event.seq - 1)? {
         Some(before) if before.links != event.prev => {
@@ -83,4 +86,18 @@ pub(super) fn place<'a>(
         ));
     }
     Ok(Place::Store)
+}
+
+/// Places an event that stands for one that was damaged: the terminal may know neither the one before nor the one
+/// after any more, and says nothing of its own. So it is no other history where it doesn't fit.
+fn stand_in<'a>(
+    event: &NewEvent,
+    held: impl Fn(u64) -> Result<Option<Held>, StoreError>,
+) -> Result<Place<'a>, StoreError> {
+    let fits = held(event.seq - 1)?.is_none_or(|before| before.links == event.prev)
+        && held(event.seq + 1)?.is_none_or(|after| after.prev == links(event));
+    Ok(match fits {
+        true => Place::Store,
+        false => Place::SetAside("void: the event is lost, and those beside it too"),
+    })
 }

@@ -157,6 +157,7 @@ impl Row {
             amendments: &self.amendments,
             corrections: &self.corrections,
             marks: &self.marks,
+            steps: &[],
         }
     }
 

@@ -29,6 +29,7 @@ impl World {
             amendments: &self.amendments,
             corrections: &[],
             marks: &self.marks,
+            steps: &[],
         }
     }
 

@@ -180,7 +180,15 @@ pub(super) async fn greet(t: &Tx<'_>, greeting: &Greeting) -> Result<Greeted> {
         None => None,
     };
     let (standing, lost) = write_off(t, key, greeting.oldest, at).await?;
+    let other = t
+        .row(
+            "SELECT 1 FROM quarantine
+             WHERE tenant = $1 AND terminal = $2 AND outbox = $3 AND hash = $4 AND why LIKE 'fork:%'",
+            &[&key.tenant.0, &key.terminal, &key.outbox, &&greeting.head[..]],
+        )
+        .await?;
     Ok(Greeted {
+        is_other: other.is_some(),
         standing,
         agrees: greeting.next == 1 || head == Some(greeting.head),
         lost,

@@ -176,7 +176,19 @@ pub(super) fn greet(t: &Transaction<'_>, greeting: &Greeting) -> Result<Greeted>
         )
         .optional()?;
     let (standing, lost) = write_off(t, key, greeting.oldest, at)?;
+    let is_other = t
+        .prepare_cached(
+            "SELECT 1 FROM quarantine
+             WHERE tenant = ?1 AND terminal = ?2 AND outbox = ?3 AND hash = ?4 AND why LIKE 'fork:%'",
+        )?
+        .exists((
+            key.tenant,
+            id(key.terminal),
+            id(key.outbox),
+            &greeting.head,
+        ))?;
     Ok(Greeted {
+        is_other,
         standing,
         agrees: greeting.next == 1 || head == Some(greeting.head),
         lost,
