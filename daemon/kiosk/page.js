@@ -230,6 +230,7 @@ function choose(language) {
 
 function badges(say) {
   const wanted = [
+    [shown.is_disk_full, "disk", say.disk],
     [shown.is_offline, "offline", say.offline],
     [shown.is_clock_unsure, "clock", say.clock],
     [shown.is_camera_lost && shown.looks !== "never", "blind", say.camera],

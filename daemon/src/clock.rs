@@ -67,6 +67,8 @@ struct Belief {
     holds: bool,
     /// The last reading: the time, and milliseconds since the boot.
     last: Option<(Timestamp, u64)>,
+    /// What an earlier boot showed: a clock that is behind that was wrong then, or is now.
+    not_before: Option<Timestamp>,
 }
 
 impl Belief {
@@ -81,6 +83,9 @@ impl Belief {
         let last = self.last.replace((at, up_ms));
         // Whoever sets a clock by hand takes its time from nowhere that is known.
         if last.is_some_and(|last| stepped(last, (at, up_ms)).is_some()) {
+            self.holds = false;
+        }
+        if self.not_before.take().is_some_and(|earlier| at < earlier) {
             self.holds = false;
         }
         let worth = judge(trust, kernel_says_synced, self.holds, at);
@@ -103,6 +108,7 @@ impl Clock {
             belief: Mutex::new(Belief {
                 holds: synced_boot == Some(boot) || has_battery(),
                 last: None,
+                not_before: None,
             }),
         })
     }
@@ -114,8 +120,26 @@ impl Clock {
         let of_this_boot = last.filter(|last| last.boot == self.boot);
         let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
         belief.last = of_this_boot.map(|last| (last.at, last.uptime_ms));
+        // A battery carries a clock on, never back.
+        belief.not_before = last
+            .filter(|last| last.boot != self.boot)
+            .map(|last| last.at);
         drop(belief);
         self
+    }
+
+    /// The clock of a machine that was started in `boot`, with what a battery or an earlier run of the program makes
+    /// it `hold`: for whoever gives it what it shows ([`Clock::shows`]).
+    pub fn of_boot(trust: Trust, boot: Uuid, holds: bool) -> Self {
+        Self {
+            trust,
+            boot,
+            belief: Mutex::new(Belief {
+                holds,
+                last: None,
+                not_before: None,
+            }),
+        }
     }
 
     /// Which boot of the machine this is.
@@ -130,13 +154,28 @@ impl Clock {
     pub fn read(&self) -> Result<Reading, ClockError> {
         let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, uptime_ms) = (Timestamp::now(), uptime_ms()?);
-        let clock = belief.judge(self.trust, kernel_says_synced(), at, uptime_ms);
-        Ok(Reading {
+        Ok(self.reading(&mut belief, kernel_says_synced(), at, uptime_ms))
+    }
+
+    /// The reading of a clock that shows `at`, so many milliseconds after its boot.
+    pub fn shows(&self, kernel_says_synced: bool, at: Timestamp, uptime_ms: u64) -> Reading {
+        let mut belief = self.belief.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reading(&mut belief, kernel_says_synced, at, uptime_ms)
+    }
+
+    fn reading(
+        &self,
+        belief: &mut Belief,
+        kernel_says_synced: bool,
+        at: Timestamp,
+        uptime_ms: u64,
+    ) -> Reading {
+        Reading {
             at,
-            clock,
+            clock: belief.judge(self.trust, kernel_says_synced, at, uptime_ms),
             boot: self.boot,
             uptime_ms,
-        })
+        }
     }
 }
 
@@ -251,6 +290,7 @@ mod tests {
         let mut belief = Belief {
             holds: false,
             last: None,
+            not_before: None,
         };
         let mut shows =
             |kernel, shown: &str, up_ms| belief.judge(Trust::Check, kernel, at(shown), up_ms);
@@ -302,6 +342,11 @@ mod tests {
             ..before
         };
         assert!(holds(of_another_boot));
+        let later_in_another_boot = Reading {
+            at: shown.at + an_hour,
+            ..of_another_boot
+        };
+        assert_eq!(holds(later_in_another_boot), kernel_says_synced());
     }
 
     #[test]

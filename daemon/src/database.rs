@@ -9,6 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
+mod check;
+
+pub use check::fault;
+
 mod migrations {
     refinery::embed_migrations!("migrations");
 }
@@ -51,6 +55,17 @@ pub enum DatabaseError {
     /// A value is not as this program wrote it.
     #[error("the database holds a damaged {0}")]
     Damaged(&'static str),
+}
+
+impl DatabaseError {
+    /// Whether the file itself may be damaged: nothing of the machine around it is to blame.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Sql(source) => check::is_of_the_file(source),
+            Self::Damaged(_) => true,
+            Self::Migrate { .. } | Self::Full => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for DatabaseError {

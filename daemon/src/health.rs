@@ -9,14 +9,11 @@ use limen_wire::event::Camera;
 use tokio::sync::watch;
 
 use crate::clock::Reading;
+use crate::database::DatabaseError;
 use crate::heart::Heart;
-use crate::outbox::FIRMWARE;
+use crate::outbox::{FIRMWARE, Room, free_bytes};
 
 mod metrics;
-
-/// With less room on its disk, in MiB, the terminal's next punches may find none: SQLite's own files
-/// need some of it.
-pub const FULL_MIB: u64 = 16;
 
 /// What the parts of the program say about themselves. Each change wakes the uplink, which
 /// sends a status.
@@ -26,6 +23,8 @@ pub struct Vitals {
     changed: watch::Sender<u64>,
     heart: Heart,
     is_linked: AtomicBool,
+    is_full: AtomicBool,
+    is_damaged: AtomicBool,
     /// As they were said last: how many are known by their face, how many events wait.
     counted: [AtomicU64; 2],
 }
@@ -48,6 +47,8 @@ impl Vitals {
             changed: watch::Sender::new(0),
             heart: Heart::default(),
             is_linked: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
+            is_damaged: AtomicBool::new(false),
             counted: [const { AtomicU64::new(0) }; 2],
         }
     }
@@ -66,6 +67,44 @@ impl Vitals {
     /// What [`Vitals::link`] said last.
     pub fn is_linked(&self) -> bool {
         self.is_linked.load(Ordering::Relaxed)
+    }
+
+    /// How much more can be written.
+    pub fn room(&self, room: &Room) {
+        let was_full = self.is_full.swap(!room.is_enough(), Ordering::Relaxed);
+        if room.is_enough() {
+            if was_full {
+                tracing::info!("there is room on the disk again: punches are taken");
+            }
+            return self.well("disk");
+        }
+        let words = format!(
+            "the disk is full: no punch is taken before there is room ({} MiB are free, {} are not for punches)",
+            room.free_mib().unwrap_or_default(),
+            room.reserve / (1024 * 1024)
+        );
+        if !was_full {
+            tracing::error!("{words}");
+        }
+        self.fault("disk", words);
+    }
+
+    /// Whether punches are refused for want of room, by what [`Vitals::room`] said last.
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// The database was found damaged by something that went wrong with it: the program is to be started again, and
+    /// looks into it before anything else does.
+    pub fn suspect(&self, failed: &DatabaseError) {
+        if failed.is_damage() {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether [`Vitals::suspect`] was told so.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
 
     /// Woken by every change.
@@ -111,19 +150,6 @@ impl Vitals {
     /// That part is well again.
     pub fn well(&self, part: &'static str) {
         self.change(|said| said.faults.retain(|(of, _)| *of != part));
-    }
-
-    /// Looks whether the disk still has room for the next punches, and says so where it hasn't.
-    pub fn is_full(&self) -> bool {
-        let left = free_mib(&self.data).filter(|mib| *mib < FULL_MIB);
-        match left {
-            Some(mib) => self.fault(
-                "disk",
-                format!("the disk is full, {mib} MiB are left: punches may be refused; make room"),
-            ),
-            None => self.well("disk"),
-        }
-        left.is_some()
     }
 
     fn change(&self, change: impl FnOnce(&mut Said)) {
@@ -195,8 +221,7 @@ impl Vitals {
 
 /// Room left for this program on the disk that holds `folder`.
 pub fn free_mib(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
+    Some(free_bytes(folder)? / (1024 * 1024))
 }
 
 fn temperature_c() -> Option<i16> {

@@ -52,6 +52,7 @@ pub mod outbox;
 pub mod reader;
 pub mod roster;
 pub mod run;
+pub mod salvage;
 pub mod stop;
 pub mod systemd;
 pub mod uplink;

@@ -31,6 +31,8 @@ mod room;
 mod rows;
 
 pub use backlog::{Backlog, backlog, last};
+pub(crate) use damage::lost_link;
+pub use room::{RESERVE, Room, free_bytes, room_in};
 
 /// The program's version, as it stands in events and statuses.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
@@ -47,6 +49,14 @@ pub enum OutboxError {
     /// The event can't be signed.
     #[error("an event can't be signed: {0}")]
     Sign(#[from] JwsError),
+    /// What is left on the disk is not for punches; nothing was written.
+    #[error(
+        "the disk is full but for {free_mib} MiB, which what was recorded before may need: nothing was recorded; make room in the data folder"
+    )]
+    NoRoom {
+        /// MiB that are left.
+        free_mib: u64,
+    },
     /// An outbox that this terminal never had.
     #[error("there is no outbox {0} here")]
     Unknown(Uuid),
@@ -106,6 +116,7 @@ pub struct Outbox {
     hardware: [u8; 32],
     end: watch::Sender<End>,
     heart: Heart,
+    disk: room::Disk,
 }
 
 /// A connection in the hands of one thread, who waits for it and works with it in the stage
@@ -158,6 +169,13 @@ impl Outbox {
         let mut writer = database::connect(data, Sync::Full)?;
         let uplink = database::connect(data, Sync::Lazy)?;
         let transaction = begin(&mut writer)?;
+        let differ = rows::mend_marks(&transaction)?;
+        if differ > 0 {
+            tracing::error!(
+                outboxes = differ,
+                "the two copies of what the cloud acknowledged differ: the lower one is believed"
+            );
+        }
         let current = rows::current(&transaction)?;
         let stays = current.as_ref().is_some_and(|current| {
             current.hardware == hardware
@@ -190,6 +208,7 @@ impl Outbox {
                 next: end.seq + 1,
             }),
             heart: Heart::default(),
+            disk: room::Disk::of(data),
         })
     }
 
@@ -197,6 +216,20 @@ impl Outbox {
     #[must_use]
     pub fn with_heart(self, heart: Heart) -> Self {
         Self { heart, ..self }
+    }
+
+    /// Takes punches until so many bytes are left on the disk, instead of [`RESERVE`]; with 0 until SQLite can
+    /// write no more.
+    #[must_use]
+    pub fn with_reserve(mut self, bytes: u64) -> Self {
+        self.disk.reserve = bytes;
+        self
+    }
+
+    /// How much more can be written. Deletes the oldest acknowledged events where that is getting short, some at
+    /// each call: to be asked from time to time.
+    pub fn keep_room(&self) -> Room {
+        room::keep(&mut self.uplink(), &self.disk)
     }
 
     /// Where the current outbox ends; its receiver is woken by every append.
@@ -208,9 +241,23 @@ impl Outbox {
     ///
     /// # Errors
     /// When there is no room or the database fails: then nothing was written, and what was
-    /// written before stands.
+    /// written before stands. Somebody's punch is refused while there is still room for what the
+    /// program says of itself ([`RESERVE`]).
     pub fn append(&self, now: &Reading, what: &[What]) -> Result<Durable, OutboxError> {
         let mut writer = self.writer();
+        let somebodys = |what: &What| {
+            matches!(
+                what,
+                What::Punch(_) | What::Amend(_) | What::Rejected { .. }
+            )
+        };
+        if what.iter().any(somebodys) {
+            let room = self.disk.room(&writer);
+            if !room.is_enough() {
+                let free_mib = room.free_mib().unwrap_or_default();
+                return Err(OutboxError::NoRoom { free_mib });
+            }
+        }
         let written = match self.try_append(&mut writer, now, what) {
             Err(OutboxError::Database(DatabaseError::Full)) if room::make(&mut writer) => {
                 self.try_append(&mut writer, now, what)
@@ -342,6 +389,18 @@ impl Outbox {
         // By a wrong clock it may look old already, and would be deleted once the clock is right.
         let at = (now.clock != Worth::Unsynced).then_some(now.at);
         rows::keep(&self.uplink(), outbox, through, at)
+    }
+
+    /// Remembers that the cloud holds no more of `outbox` than up to `through`, whatever it acknowledged before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn lower(&self, outbox: Uuid, through: u64) -> Result<(), OutboxError> {
+        let mut uplink = self.uplink();
+        let transaction = begin(&mut uplink)?;
+        rows::lower(&transaction, outbox, through)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// The states of the cloud's database that were met, the believed one last.

@@ -21,6 +21,7 @@ use crate::database::{self, DatabaseError, Sync};
 use crate::door::People;
 
 mod gallery;
+mod mend;
 mod vault;
 
 pub use gallery::build;
@@ -99,7 +100,8 @@ impl Roster {
     /// # Errors
     /// When the database can't be opened or read.
     pub fn open(data: &Path, site: Uuid, vault: Vault) -> Result<Self, RosterError> {
-        let connection = database::connect(data, Sync::Full)?;
+        let mut connection = database::connect(data, Sync::Full)?;
+        mend::mend(&mut connection, &vault, site)?;
         let held = held(&connection, "roster")?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -382,6 +384,7 @@ impl Roster {
     /// # Errors
     /// When the database fails.
     pub fn set_settings(&self, settings: &Settings) -> Result<bool, RosterError> {
+        let text = serde_json::to_string(settings)?;
         let connection = self.connection();
         let is_older = held(&connection, "settings")?
             .is_some_and(|held| held.epoch == settings.epoch && settings.version <= held.version);
@@ -389,11 +392,12 @@ impl Roster {
             return Ok(false);
         }
         connection.execute(
-            "UPDATE holding SET settings_epoch = ?1, settings_version = ?2, settings = ?3",
+            "UPDATE holding SET settings_epoch = ?1, settings_version = ?2, settings = ?3, settings_hash = ?4",
             params![
                 database::id(settings.epoch),
                 i64::try_from(settings.version).unwrap_or(i64::MAX),
-                serde_json::to_string(settings)?
+                text,
+                Hash::of(text.as_bytes()).0,
             ],
         )?;
         Ok(true)

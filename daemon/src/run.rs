@@ -30,6 +30,7 @@ use crate::mailbox::Latest;
 use crate::outbox::{self, Author, Outbox, OutboxError};
 use crate::reader;
 use crate::roster::{self, Roster, RosterError, Vault};
+use crate::salvage::{self, SalvageError};
 use crate::stop::Stop;
 use crate::systemd;
 use crate::uplink::address::{Address, AddressError};
@@ -75,6 +76,12 @@ pub enum RunError {
     /// The database can't be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A damaged database can't be salvaged.
+    #[error(transparent)]
+    Salvage(#[from] SalvageError),
+    /// The database was found damaged while the terminal worked.
+    #[error("the database is damaged; at the next start what can be read of it is salvaged")]
+    Damaged,
     /// The outbox can't be used.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -219,6 +226,8 @@ impl Terminal {
         systemd::status("loading the face models");
         let models = Arc::new(Models::load(&config.models).map_err(unusable)?);
         let calibration = Calibration::load(&config.models).map_err(unusable)?;
+        systemd::status("looking whether the database is whole");
+        salvage::mend(data, &identity)?;
         database::migrate(data)?;
         let last = outbox::last(data, &identity)?;
         let clock = Clock::new(config.clock.trust, Outbox::synced_boot(data)?)?;
@@ -229,6 +238,13 @@ impl Terminal {
             session: Uuid::from_bytes(keys::random()?),
         };
         let vitals = Arc::new(Vitals::new(data));
+        if let Some(file) = salvage::set_aside(data).last() {
+            let words = format!(
+                "a damaged database was set aside ({}): exchange the card, and send the file to whoever repairs it",
+                file.display()
+            );
+            vitals.fault("database", words);
+        }
         let outbox = Outbox::open(data, author, outbox::hardware(), &now)?;
         let outbox = Arc::new(outbox.with_heart(vitals.heart().clone()));
         if let Some((from, to)) = last.and_then(|last| clock::step(&last, &now)) {
@@ -393,6 +409,7 @@ impl Terminal {
                 }
                 _ = look.tick() => {
                     watch.look(&self.clock, &self.outbox, &self.vitals);
+                    self.vitals.room(&self.outbox.keep_room());
                     self.door.recheck();
                     let is_full = self.vitals.is_full();
                     if is_full != was_full {
@@ -400,6 +417,9 @@ impl Terminal {
                         was_full = is_full;
                     }
                     self.say_status(&mut said);
+                    if self.vitals.is_damaged() {
+                        return Err(RunError::Damaged);
+                    }
                 }
             }
         }

@@ -20,7 +20,7 @@ use crate::clock::{Clock, Reading};
 use crate::health::Vitals;
 use crate::heart::{Stage, TURN};
 use crate::keys::{self, Identity};
-use crate::outbox::{End, FIRMWARE, Outbox};
+use crate::outbox::{End, FIRMWARE, Outbox, OutboxError};
 use crate::roster::{Roster, RosterError, Taken};
 
 pub mod address;
@@ -210,6 +210,11 @@ impl Work {
                     Err(failed) => {
                         tracing::error!(%failed, ?output, "the uplink could not do it; it is tried again");
                         self.parts.vitals.fault("uplink", failed.to_string());
+                        if let Failed::Outbox(OutboxError::Database(failed))
+                        | Failed::Roster(RosterError::Database(failed)) = &failed
+                        {
+                            self.parts.vitals.suspect(failed);
+                        }
                         if output == Output::Prove {
                             inputs.push_back(Input::Misfit);
                         }
@@ -247,6 +252,14 @@ impl Work {
             } => {
                 self.marks.insert(of, through);
                 self.keep(&now)?;
+            }
+            Output::Lower {
+                outbox: of,
+                through,
+            } => {
+                tracing::error!(outbox = %of, through, "the cloud holds less than it acknowledged: was it restored from a backup? what is kept is sent again");
+                self.marks.remove(&of);
+                outbox.lower(of, through)?;
             }
             Output::Epoch(epoch) => {
                 tracing::info!(%epoch, "the cloud's database is a new one");
@@ -558,7 +571,7 @@ async fn hear(line: &mut Option<Line>) -> Heard {
 #[derive(Debug, thiserror::Error)]
 enum Failed {
     #[error(transparent)]
-    Outbox(#[from] crate::outbox::OutboxError),
+    Outbox(#[from] OutboxError),
     #[error(transparent)]
     Roster(#[from] RosterError),
     #[error(transparent)]

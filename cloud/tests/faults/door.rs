@@ -11,8 +11,9 @@ use limen_daemon::config::Trust;
 use limen_daemon::database;
 use limen_daemon::health::Vitals;
 use limen_daemon::keys::{self, Keys, Site};
-use limen_daemon::outbox::{Author, Durable, Outbox, OutboxError};
+use limen_daemon::outbox::{Author, Durable, Outbox, OutboxError, RESERVE};
 use limen_daemon::roster::{Roster, Vault};
+use limen_daemon::salvage;
 use limen_daemon::uplink::address::Address;
 use limen_daemon::uplink::{Lines, Parts, Uplink};
 use limen_wire::event::{Direction, Grade, Method, Punch, What};
@@ -30,7 +31,7 @@ pub struct Door {
     pub clock: Arc<Clock>,
     pub vitals: Arc<Vitals>,
     identity: Arc<keys::Identity>,
-    roster: Arc<Roster>,
+    pub roster: Arc<Roster>,
     data: PathBuf,
     uplink: Option<Uplink>,
 }
@@ -59,10 +60,10 @@ fn identity(of: &Identity) -> keys::Identity {
 impl Door {
     /// Starts on the data folder as the program does, without a line.
     pub fn open(data: &Path, of: &Identity, hardware: [u8; 32]) -> Self {
-        Self::try_open(data, of, hardware).unwrap()
+        Self::try_open(data, of, hardware, RESERVE).unwrap()
     }
 
-    /// The same where the disk may not give it.
+    /// The same where the disk may not give it, of which so many bytes are not for punches.
     ///
     /// # Errors
     /// When the program would not start.
@@ -70,15 +71,18 @@ impl Door {
         data: &Path,
         of: &Identity,
         hardware: [u8; 32],
+        reserve: u64,
     ) -> Result<Self, Box<dyn Error>> {
-        database::migrate(data)?;
         let identity = Arc::new(identity(of));
+        salvage::mend(data, &identity)?;
+        database::migrate(data)?;
         let clock = Arc::new(Clock::new(Trust::System, None).unwrap());
         let author = Author {
             identity: Arc::clone(&identity),
             session: Uuid::new_v4(),
         };
         let outbox = Outbox::open(data, author, hardware, &clock.read().unwrap())?;
+        let outbox = outbox.with_reserve(reserve);
         let vault = Vault::new(&identity.keys.roster);
         let roster = Arc::new(Roster::open(data, identity.site.site, vault)?);
         Ok(Self {
@@ -138,7 +142,12 @@ impl Door {
 
     /// Waits until the cloud holds everything, by its own word.
     pub fn await_acknowledged(&self) {
-        let until = Instant::now() + PATIENCE * 4;
+        self.await_acknowledged_within(PATIENCE * 4);
+    }
+
+    /// The same, where there is much to hold.
+    pub fn await_acknowledged_within(&self, patience: Duration) {
+        let until = Instant::now() + patience;
         while self.outbox.waiting().unwrap() > 0 {
             assert!(Instant::now() < until, "not acknowledged");
             std::thread::sleep(Duration::from_millis(20));

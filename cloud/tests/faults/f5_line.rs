@@ -7,6 +7,7 @@ use crate::count;
 use crate::door::{Door, HERE};
 use crate::house::House;
 use crate::proxy::{Fate, Proxy};
+use crate::staff::random;
 use crate::terminal::Identity;
 
 /// So many terminals suffer at once.
@@ -32,14 +33,6 @@ const FATES: [Fate; 8] = [
     Fate::Deaf,
     Fate::Cut,
 ];
-
-/// splitmix64, so that a run can be had again.
-fn random(seed: u64) -> u64 {
-    let z = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// One terminal on a bad line; the longest time from a fault to the next connection.
 async fn suffer(door: &Door, mut proxy: Proxy, rounds: usize) -> Duration {

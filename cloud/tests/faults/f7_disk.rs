@@ -1,25 +1,19 @@
 //! F7: a disk that is full at every write, under either side: a clean refusal, nothing lost, and all goes on when
 //! there is room.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use limen_wire::event::{Rejection, What};
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 use crate::checker;
 use crate::count;
 use crate::database::{Database, Place};
 use crate::door::{Door, HERE};
 use crate::house::House;
+use crate::small_disk::SmallDisk;
 use crate::terminal::PATIENCE;
-
-/// A disk of a few megabytes, unmounted at the end.
-struct SmallDisk(TempDir);
 
 /// A page of SQLite and of tmpfs.
 const PAGE: u64 = 4096;
@@ -28,61 +22,16 @@ const PAGES: usize = 64;
 /// Events of a round.
 const EVENTS: usize = 20;
 
-impl SmallDisk {
-    /// `None` where no file system can be mounted.
-    fn mount(mib: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args([
-                "-t",
-                "tmpfs",
-                "-o",
-                &format!("size={mib}m,mode=700"),
-                "tmpfs",
-            ])
-            .arg(folder.path())
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!(
-                "SKIPPED: no tmpfs can be mounted here; `story` tries a full disk by `ulimit -f`"
-            );
-        }
-        mounted.then_some(Self(folder))
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.0.path().join("ballast")
-    }
-
-    /// Fills it up to so many pages. What the database keeps for its log is given back before, so that every write
-    /// needs room.
-    fn fill(&self, database: &Path, pages: usize) {
-        let other = Connection::open(database).unwrap();
-        other.busy_timeout(PATIENCE).unwrap();
-        other
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .unwrap();
-        drop(other);
-        let mut ballast = File::create(self.ballast()).unwrap();
-        let zeros = vec![0; 64 << 10];
-        let mut size = 0;
-        while let Ok(written @ 1..) = ballast.write(&zeros) {
-            size += written as u64;
-        }
-        let left = pages as u64 * PAGE;
-        ballast.set_len(size.saturating_sub(left)).unwrap();
-    }
-
-    fn clear(&self) {
-        fs::remove_file(self.ballast()).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
+/// Fills a disk up to so many pages. What the database keeps for its log is given back before, so that every write
+/// needs room.
+fn fill(disk: &SmallDisk, database: &Path, pages: usize) {
+    let other = Connection::open(database).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    other
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    drop(other);
+    disk.fill(pages as u64 * PAGE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,13 +42,13 @@ async fn a_full_disk_at_any_write_of_the_terminal_refuses_and_loses_nothing() {
     };
     let house = House::new().await;
     let identity = house.terminal("door").await;
-    let mut door = Door::open(disk.0.path(), &identity, HERE);
+    let mut door = Door::try_open(disk.path(), &identity, HERE, 0).unwrap();
     let rejected = [What::Rejected {
         why: Rejection::Unknown,
     }];
     let (mut refusals, mut durable) = (0, 0);
     for round in 0..rounds {
-        disk.fill(&door.database(), round * PAGES / rounds);
+        fill(&disk, &door.database(), round * PAGES / rounds);
         for _ in 0..EVENTS {
             match door.outbox.append(&door.now(), &rejected) {
                 Ok(written) => durable = written.last,
@@ -112,9 +61,10 @@ async fn a_full_disk_at_any_write_of_the_terminal_refuses_and_loses_nothing() {
         if round % 2 == 1 {
             // Pulled out of the wall, and started again while there is no room.
             drop(door);
-            let full = Door::try_open(disk.0.path(), &identity, HERE);
+            let full = Door::try_open(disk.path(), &identity, HERE, 0);
             disk.clear();
-            door = full.unwrap_or_else(|_| Door::open(disk.0.path(), &identity, HERE));
+            door =
+                full.unwrap_or_else(|_| Door::try_open(disk.path(), &identity, HERE, 0).unwrap());
         } else {
             disk.clear();
         }
@@ -138,7 +88,7 @@ async fn a_full_disk_at_any_write_of_the_cloud_acknowledges_nothing_and_loses_no
     let Some(disk) = SmallDisk::mount(24) else {
         return;
     };
-    let folder = tempfile::tempdir_in(disk.0.path()).unwrap();
+    let folder = tempfile::tempdir_in(disk.path()).unwrap();
     let place = Place::file_in(folder.path());
     let house = House::with(folder, place).await;
     let Database::Sqlite(file) = house.database() else {
@@ -152,7 +102,7 @@ async fn a_full_disk_at_any_write_of_the_cloud_acknowledges_nothing_and_loses_no
     let cloud = house.database();
     let mut refusals = 0;
     for round in 0..rounds {
-        disk.fill(&file, round * PAGES / rounds);
+        fill(&disk, &file, round * PAGES / rounds);
         door.punch(EVENTS);
         let until = Instant::now() + PATIENCE;
         while door.outbox.waiting().unwrap() > 0 && door.vitals.is_linked() {

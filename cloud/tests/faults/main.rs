@@ -16,13 +16,22 @@ mod checker;
 #[expect(dead_code, reason = "another test makes more of it")]
 mod database;
 mod door;
+mod f10_broker;
+mod f13_clone;
+mod f15_restore;
 mod f5_line;
 mod f6_backlog;
 mod f7_disk;
+mod f8_bits;
+mod f9_clocks;
+mod hostile;
 #[path = "../listener/house.rs"]
 #[expect(dead_code, reason = "the same house as the listener's tests have")]
 mod house;
 mod proxy;
+#[path = "../../../daemon/tests/disk/small.rs"]
+mod small_disk;
+mod staff;
 #[path = "../listener/terminal.rs"]
 #[expect(
     dead_code,

@@ -26,6 +26,21 @@ pub struct House {
     place: Arc<Place>,
 }
 
+/// A cloud that does not run.
+pub struct Stopped {
+    folder: Arc<TempDir>,
+    place: Arc<Place>,
+    employer: AccountId,
+}
+
+impl Stopped {
+    pub async fn start(self) -> House {
+        let app = App::open(config(&self.place), self.folder.path()).await;
+        let app = Arc::new(app.unwrap());
+        House::serving(app, self.employer, self.folder, self.place).await
+    }
+}
+
 pub fn random<const N: usize>() -> [u8; N] {
     limen_cloud::vault::random().unwrap()
 }
@@ -54,9 +69,14 @@ impl House {
 
     /// With its database there.
     pub async fn with(folder: TempDir, place: Place) -> Self {
+        Self::by_clock(folder, place, jiff::Timestamp::now).await
+    }
+
+    /// The same, by that clock.
+    pub async fn by_clock(folder: TempDir, place: Place, clock: fn() -> jiff::Timestamp) -> Self {
         let (folder, place) = (Arc::new(folder), Arc::new(place));
-        let app = App::open(config(&place), folder.path()).await;
-        let app = Arc::new(app.unwrap());
+        let app = App::open(config(&place), folder.path()).await.unwrap();
+        let app = Arc::new(App { clock, ..app });
         let applicant = Applicant {
             username: "Owner".to_owned(),
             email: "owner@example.org".to_owned(),
@@ -110,13 +130,24 @@ impl House {
 
     /// Ends the cloud and opens another on the same folder.
     pub async fn restarted(self) -> Self {
+        self.stopped().await.start().await
+    }
+
+    /// Ends the cloud, and waits until nothing of it is left.
+    pub async fn stopped(self) -> Stopped {
         let (folder, place) = (Arc::clone(&self.folder), Arc::clone(&self.place));
         let employer = self.employer;
         self.app.stop.cancel();
+        let app = Arc::downgrade(&self.app);
         drop(self);
-        let app = App::open(config(&place), folder.path()).await;
-        let app = Arc::new(app.unwrap());
-        Self::serving(app, employer, folder, place).await
+        while app.strong_count() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        Stopped {
+            folder,
+            place,
+            employer,
+        }
     }
 
     /// Takes terminals from a broker too, and waits until they can come by it.

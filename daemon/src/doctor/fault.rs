@@ -52,12 +52,14 @@ faults! {
         "set `data` to a folder that the terminal's user may write; as a service systemd makes /var/lib/limen-terminal";
     DATA_OPEN: Warning, "data-open", "others may look into the data folder",
         "chmod 700 the data folder";
-    DISK_FULL: Fault, "disk-full", "the disk is full, so the next punches can't be kept and the light will be red",
+    DISK_FULL: Fault, "disk-full", "the disk is full, so no punch is taken any more and the light is red",
         "make room on the disk of the data folder, or put in a larger card; never delete terminal.db";
     DISK_LOW: Warning, "disk-low", "the disk is nearly full",
         "make room on the disk of the data folder, or put in a larger card";
     DATABASE: Fault, "database", "the database is damaged",
-        "stop the terminal, keep terminal.db, terminal.db-wal and terminal.db-shm elsewhere, start it again (a new outbox begins) and send the copies to whoever repairs them; then exchange the card";
+        "start the terminal again: it keeps the damaged file as terminal.db.damaged-…, salvages what can be read and begins a new outbox; then exchange the card";
+    SET_ASIDE: Warning, "set-aside", "a damaged database was set aside, and what could be read of it salvaged",
+        "exchange the card, which fails; send the files named to whoever repairs them, and delete them here";
     NOT_CLAIMED: Fault, "not-claimed", "nobody has claimed the terminal",
         "make a code in the dashboard and run `limen-daemon claim`";
     KEYS: Fault, "keys", "the terminal's keys or its claim can't be used",

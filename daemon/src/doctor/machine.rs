@@ -10,8 +10,7 @@ use super::fault;
 use super::round::{Machine, Said};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::health::{FULL_MIB, free_mib};
-use crate::outbox::Outbox;
+use crate::outbox::{self, Outbox};
 
 /// A month of punches fits into that.
 const LOW_MIB: u64 = 200;
@@ -19,14 +18,17 @@ const LOW_MIB: u64 = 200;
 const HOT_C: i32 = 80;
 
 pub(super) fn disk(data: &Path) -> Said {
-    // The folder itself may not be there yet.
-    let there = data.ancestors().find(|folder| folder.exists());
-    let Some(mib) = there.and_then(free_mib) else {
+    let room = outbox::room_in(data);
+    let Some(mib) = room.free_mib() else {
         return Said::Well("how much is free can't be told".to_owned());
     };
     let seen = format!("{mib} MiB are free");
-    if mib < FULL_MIB {
-        Said::Ill(&fault::DISK_FULL, seen)
+    if !room.is_enough() {
+        let kept = room.reserve / (1024 * 1024);
+        Said::Ill(
+            &fault::DISK_FULL,
+            format!("{seen}, {kept} are not for punches"),
+        )
     } else if mib < LOW_MIB {
         Said::Ill(&fault::DISK_LOW, seen)
     } else {

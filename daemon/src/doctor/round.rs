@@ -144,7 +144,7 @@ fn look(report: &mut Report, config: &Config, machine: &Machine) {
     report.say("data folder", site::data(data, is_running));
     report.say("disk", machine::disk(data));
     let database = site::database(data);
-    let is_whole = matches!(database, Said::Well(_));
+    let is_whole = !matches!(&database, Said::Ill(is, _) if **is == fault::DATABASE);
     report.say("database", database);
     let identity = Identity::load(data);
     report.say("claim", site::claim(&identity));

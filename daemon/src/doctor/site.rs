@@ -76,7 +76,16 @@ pub(super) fn database(data: &Path) -> Said {
     // It only waits, and ends at once.
     let _ = timer.join();
     match check.as_deref() {
-        Ok("ok") => Said::Well("whole".to_owned()),
+        Ok("ok") => match &crate::salvage::set_aside(data)[..] {
+            [] => Said::Well("whole".to_owned()),
+            files => {
+                let names: Vec<_> = files
+                    .iter()
+                    .map(|file| file.display().to_string())
+                    .collect();
+                Said::Ill(&fault::SET_ASIDE, names.join(", "))
+            }
+        },
         Ok(wrong) => Said::Ill(&fault::DATABASE, wrong.to_owned()),
         Err(error)
             if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>

@@ -168,6 +168,8 @@ pub enum Why {
 pub enum Trouble {
     /// The punch could not be kept; they should try again.
     NotRecorded,
+    /// Nor would it be the next time: there is no room.
+    DiskFull,
 }
 
 /// What is shown now.

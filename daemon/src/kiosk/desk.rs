@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::board::{Board, Punched, Stands, View, Whom};
+use super::board::{Board, Punched, Stands, Trouble, View, Whom, Why};
 use super::known::{self, Here};
 use super::sight::Sight;
 use super::{Happened, http};
@@ -57,6 +57,8 @@ struct Standing {
     is_clock_unsure: bool,
     /// The camera gives no pictures.
     is_camera_lost: bool,
+    /// No punch is taken for want of room on the disk.
+    is_disk_full: bool,
 }
 
 /// What the kiosk's thread knows.
@@ -96,6 +98,10 @@ impl Desk {
             Happened::Reverses(person) => {
                 let (whom, stands) = (self.whom(person), self.stands(person));
                 self.board.answer(now, View::Reverses { whom, stands });
+            }
+            Happened::Refused(Why::Trouble(Trouble::NotRecorded)) if self.vitals.is_full() => {
+                let why = Why::Trouble(Trouble::DiskFull);
+                self.board.answer(now, View::Refused { why });
             }
             Happened::Refused(why) => self.board.answer(now, View::Refused { why }),
             Happened::Guide(guide) => self.board.guide(now, guide),
@@ -238,6 +244,7 @@ impl Desk {
                 .vitals
                 .camera_state()
                 .is_some_and(|state| state != Camera::Ok),
+            is_disk_full: self.vitals.is_full(),
         }
     }
 }

@@ -339,7 +339,7 @@ mod tests {
         for why in rejections
             .map(Why::Rejected)
             .into_iter()
-            .chain([Why::Trouble(Trouble::NotRecorded)])
+            .chain([Trouble::NotRecorded, Trouble::DiskFull].map(Why::Trouble))
         {
             let why = key(serde_json::to_value(why).unwrap());
             assert!(english["why"][&why].is_string(), "{why}");

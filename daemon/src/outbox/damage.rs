@@ -48,7 +48,7 @@ pub fn mend(
     let prev = predecessor(transaction, author, place, seq, row.as_ref())?;
     let stands_for = successor(transaction, place, outbox, before + last == place)?
         .or_else(|| row.as_ref().and_then(|row| hash_of(&row.hash)))
-        .unwrap_or(Hash::ZERO);
+        .unwrap_or(lost_link());
     let compact = author.sign(
         Chain { outbox, seq, prev },
         &event(now, What::Void { stands_for }),
@@ -124,8 +124,7 @@ fn predecessor(
     Ok(before
         .or_else(|| row.and_then(|row| hash_of(&row.prev)))
         .filter(|prev| *prev != Hash::ZERO)
-        // Nothing tells any more: anything but "the first one" keeps the number.
-        .unwrap_or(Hash::of(b"limen: the chain is lost here")))
+        .unwrap_or(lost_link()))
 }
 
 /// The hash that the event at `place` had, as its follower says it, or the head for the last.
@@ -139,6 +138,11 @@ fn successor(
         return Ok(rows::head(transaction, outbox)?.map(|head| head.hash));
     }
     Ok(load(transaction, place + 1)?.and_then(|row| hash_of(&row.prev)))
+}
+
+/// By what an event is named that nothing is known of any more, and its follower too.
+pub fn lost_link() -> Hash {
+    Hash::of(b"limen: the chain is lost here")
 }
 
 fn hash_of(bytes: &[u8]) -> Option<Hash> {

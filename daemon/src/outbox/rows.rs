@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use limen_wire::Hash;
 use limen_wire::chain;
 use limen_wire::event::OutboxHead;
-use limen_wire::jws::Chain;
+use limen_wire::jws::{self, Chain};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
@@ -90,6 +90,10 @@ pub fn begin(
         ],
     )?;
     let number = transaction.last_insert_rowid();
+    transaction.execute(
+        "INSERT INTO through_again (number, through) VALUES (?1, 0)",
+        [number],
+    )?;
     set_head(transaction, number, &OutboxHead::start(outbox))
 }
 
@@ -242,13 +246,20 @@ pub fn read(
         expected = seq + 1;
         let whole = String::from_utf8(compact)
             .ok()
-            .filter(|compact| chain::hash(compact).0[..] == hash[..]);
+            .filter(|compact| chain::hash(compact).0[..] == hash[..])
+            .filter(|compact| stands_at(compact, outbox, seq));
         found.push((number_of(seq, "seq")?, whole));
     }
     for missing in expected..=to {
         found.push((number_of(missing, "seq")?, None));
     }
     Ok(found)
+}
+
+/// Whether the event was signed for this place.
+fn stands_at(compact: &str, outbox: Uuid, seq: i64) -> bool {
+    let chain = jws::peek(compact).ok().and_then(|header| header.chain);
+    chain.is_some_and(|chain| chain.outbox == outbox && i64::try_from(chain.seq) == Ok(seq))
 }
 
 pub fn keep(
@@ -266,6 +277,7 @@ pub fn keep(
         })
         .optional()?;
     let number = number.ok_or(OutboxError::Unknown(outbox))?;
+    copy_mark(connection, number)?;
     let Some(at) = at else { return Ok(()) };
     connection
         .prepare_cached(
@@ -292,7 +304,62 @@ pub fn end_at(
         "UPDATE outboxes SET end_seq = ?2, end_hash = ?3, through = min(through, ?2) WHERE id = ?1",
         params![database::id(outbox), column(seq)?, hash.0],
     )?;
+    copy_marks(transaction)
+}
+
+/// Takes a mark back; what was marked by day too.
+pub fn lower(transaction: &Transaction<'_>, outbox: Uuid, through: u64) -> Result<(), OutboxError> {
+    let params = params![database::id(outbox), column(through)?];
+    transaction.execute(
+        "UPDATE outboxes SET through = min(through, ?2) WHERE id = ?1",
+        params,
+    )?;
+    transaction.execute(
+        "UPDATE marks SET through = min(through, ?2)
+         WHERE number = (SELECT number FROM outboxes WHERE id = ?1)",
+        params,
+    )?;
+    copy_marks(transaction)
+}
+
+/// Keeps an outbox's mark a second time.
+fn copy_mark(connection: &Connection, number: i64) -> Result<(), OutboxError> {
+    connection
+        .prepare_cached(
+            "UPDATE through_again
+             SET through = (SELECT through FROM outboxes WHERE number = ?1) WHERE number = ?1",
+        )?
+        .execute([number])?;
     Ok(())
+}
+
+fn copy_marks(connection: &Connection) -> Result<(), OutboxError> {
+    connection.execute(
+        "UPDATE through_again SET through =
+             (SELECT through FROM outboxes o WHERE o.number = through_again.number)",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Believes the lower one where the two copies of a mark differ, or nothing where there is only one; says how many
+/// did.
+pub fn mend_marks(transaction: &Transaction<'_>) -> Result<usize, OutboxError> {
+    let differ = transaction.execute(
+        "UPDATE outboxes SET through = min(through, coalesce(
+             (SELECT max(a.through, 0) FROM through_again a WHERE a.number = outboxes.number), 0))
+         WHERE NOT EXISTS (SELECT 1 FROM through_again a
+                           WHERE a.number = outboxes.number AND a.through = outboxes.through)",
+        [],
+    )?;
+    if differ > 0 {
+        transaction.execute(
+            "INSERT OR IGNORE INTO through_again (number, through) SELECT number, through FROM outboxes",
+            [],
+        )?;
+        copy_marks(transaction)?;
+    }
+    Ok(differ)
 }
 
 pub fn epochs(connection: &Connection) -> Result<Vec<Uuid>, OutboxError> {
@@ -320,6 +387,7 @@ pub fn new_epoch(transaction: &Transaction<'_>, epoch: Uuid) -> Result<(), Outbo
             [],
         )?;
         transaction.execute("DELETE FROM marks", [])?;
+        copy_marks(transaction)?;
     }
     Ok(())
 }

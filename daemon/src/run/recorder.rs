@@ -63,7 +63,16 @@ impl Recorder {
         let done = record(&self.outbox, &self.clock, what);
         match &done {
             Ok(_) => self.vitals.well("outbox"),
-            Err(failed) => self.vitals.fault("outbox", failed.to_string()),
+            // Said and taken back by whoever looks at the disk.
+            Err(RecordError::Outbox(OutboxError::NoRoom { .. })) => {
+                self.vitals.room(&self.outbox.keep_room());
+            }
+            Err(failed) => {
+                if let RecordError::Outbox(OutboxError::Database(failed)) = failed {
+                    self.vitals.suspect(failed);
+                }
+                self.vitals.fault("outbox", failed.to_string());
+            }
         }
         done
     }

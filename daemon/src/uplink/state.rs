@@ -26,6 +26,8 @@ const MOST_EARLY: usize = 1024;
 
 /// How long nothing may move before it is said again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// So often the same is sent to a cloud that says that it holds nothing, before that is believed.
+const REPEATS: u32 = 3;
 /// How long a line may take to open, subscriptions and all; past it another one is tried.
 const OPENING: Duration = Duration::from_secs(60);
 /// How long to wait before the next try to connect, at first and at most.
@@ -114,6 +116,13 @@ pub enum Output {
         /// Everything up to this event.
         through: u64,
     },
+    /// The cloud holds no more than this of what it acknowledged: remember that.
+    Lower {
+        /// Of which outbox.
+        outbox: Uuid,
+        /// Everything up to this event.
+        through: u64,
+    },
     /// Remember a new state of the cloud's database; every mark begins again at nothing.
     Epoch(Uuid),
     /// Begin a new outbox, and say in it again what the current one says after `after`: the cloud
@@ -139,6 +148,12 @@ struct Lane {
     greeted: bool,
     /// The hello was answered in this session.
     answered: bool,
+    /// The cloud acknowledged that much before this session: less can't come in it, but for an answer to a hello.
+    acknowledged: u64,
+    /// It says that it holds nothing, which after a hello may only mean that it can't tell.
+    is_empty_there: bool,
+    /// How often the same was sent again without anything coming of it.
+    repeats: u32,
     /// The next event to send in order.
     cursor: u64,
     /// What was sent ahead of the cursor.
@@ -154,6 +169,9 @@ impl Lane {
             of,
             greeted: false,
             answered: false,
+            acknowledged: of.through,
+            is_empty_there: false,
+            repeats: 0,
             cursor: 0,
             early: BTreeSet::new(),
             since: Time::ZERO,
@@ -184,8 +202,33 @@ impl Lane {
     fn forget_session(&mut self) {
         self.greeted = false;
         self.answered = false;
+        self.acknowledged = self.of.through;
+        self.is_empty_there = false;
+        self.repeats = 0;
         self.again.reset();
         self.rewind();
+    }
+
+    /// Whether an acknowledgement says that the cloud holds less than it said it does: it was put back to an older
+    /// state, or the mark was kept wrong here. Nothing in answer to a hello says only that the cloud does not know the
+    /// last event, which it can't where that is still to be sent.
+    fn is_forgotten(&self, through: u64, is_answer: bool) -> bool {
+        through < self.acknowledged && (through > 0 || is_answer && self.is_done())
+    }
+
+    /// Takes the mark back, as far as what comes after it is kept.
+    fn lower(&mut self, now: Time, through: u64) -> Output {
+        let kept = self.of.oldest.saturating_sub(1);
+        self.of.through = self.of.through.min(through.max(kept));
+        self.acknowledged = self.of.through;
+        self.since = now;
+        self.again.reset();
+        self.repeats = 0;
+        self.rewind();
+        Output::Lower {
+            outbox: self.of.outbox,
+            through: self.of.through,
+        }
     }
 
     /// What was sent and is not acknowledged, in runs of consecutive numbers.
@@ -419,6 +462,10 @@ impl Uplink {
         };
         let lane = &mut self.lanes[place];
         let is_answer = !lane.answered;
+        lane.is_empty_there = through == 0 && lane.acknowledged > 0;
+        if lane.is_forgotten(through, is_answer) {
+            out.push(lane.lower(now, through));
+        }
         let is_first = !self.proved;
         self.proved = true;
         if is_first {
@@ -445,6 +492,7 @@ impl Uplink {
             lane.early = lane.early.split_off(&(reached + 1));
             lane.since = now;
             lane.again.reset();
+            lane.repeats = 0;
             out.push(Output::Keep {
                 outbox,
                 through: reached,
@@ -487,6 +535,7 @@ impl Uplink {
         }
         for lane in &mut self.lanes {
             lane.of.through = lane.of.through.min(lane.of.oldest.saturating_sub(1));
+            lane.acknowledged = lane.of.through;
             lane.rewind();
         }
     }
@@ -544,7 +593,10 @@ impl Uplink {
         for lane in &mut self.lanes {
             if lane.outstanding() && now >= lane.since.saturating_add(lane.again.wait()) {
                 lane.again.slower(&mut self.random);
-                if is_behind_another {
+                lane.repeats += 1;
+                if lane.is_empty_there && lane.repeats >= REPEATS {
+                    out.push(lane.lower(now, 0));
+                } else if is_behind_another {
                     // Its backlog has to wait, what was sent already has not.
                     lane.since = now;
                     out.extend(lane.under_way().into_iter().map(|(from, to)| Output::Send {

@@ -153,10 +153,49 @@ fn what_is_not_acknowledged_is_sent_again_from_the_mark_after_5_s_doubling_to_60
 }
 
 #[test]
-fn a_lower_mark_is_believed_in_a_new_epoch_only() {
+fn a_cloud_that_forgot_is_sent_again_what_is_kept() {
+    for (kept, through, lowered) in [(1, 5, 5), (3, 0, 2), (7, 5, 6)] {
+        let mut up = connected(&[stretch(ONE, kept, 10, 9)]);
+        let out = up.handle(s(2), ack(ONE, through));
+        let lower = Output::Lower {
+            outbox: ONE,
+            through: lowered,
+        };
+        assert!(out.contains(&lower), "{out:?}");
+        assert_eq!(sent(&out), [send(ONE, lowered + 1, 9)]);
+    }
+}
+
+#[test]
+fn a_cloud_that_does_not_know_yet_what_is_to_be_sent_forgot_nothing() {
+    let mut up = connected(&[stretch(ONE, 1, 12, 9)]);
+    let out = up.handle(s(2), ack(ONE, 0));
+    assert_eq!(sent(&out), [send(ONE, 10, 11)]);
+    assert_eq!(up.handle(s(3), ack(ONE, 0)), [], "a hello may come twice");
+    // What it says of events that came is another thing.
+    let out = up.handle(s(4), ack(ONE, 4));
+    assert_eq!(sent(&out), [send(ONE, 5, 11)]);
+}
+
+#[test]
+fn a_cloud_that_holds_nothing_for_good_is_sent_everything() {
+    let mut up = connected(&[stretch(ONE, 4, 12, 9)]);
+    up.handle(s(2), ack(ONE, 0));
+    let mut first = 10;
+    for second in 3..120 {
+        let out = sent(&up.handle(s(second), Input::Tick));
+        if let [Output::Send { from, .. }] = out[..] {
+            first = from;
+        }
+        up.handle(s(second), ack(ONE, 0));
+    }
+    assert_eq!(first, 4);
+}
+
+#[test]
+fn a_lower_mark_is_believed_in_a_new_epoch() {
     let mut up = connected(&[stretch(ONE, 3, 10, 9)]);
-    let out = up.handle(s(2), ack(ONE, 5));
-    assert_eq!(sent(&out), [], "the same epoch does not take back");
+    up.handle(s(2), ack(ONE, 9));
     let lower = Input::Ack {
         outbox: ONE,
         through: 5,
