@@ -81,6 +81,9 @@ fn look(connection: &Connection, identity: &Identity) -> Result<Option<String>, 
             "its tables are not those that this program made".to_owned(),
         ));
     }
+    if !dates_hold(connection)? {
+        return Ok(Some("a date in its history is none".to_owned()));
+    }
     if version < newest.version {
         // What is looked at below may not be there yet.
         return Ok(None);
@@ -116,6 +119,22 @@ fn history(connection: &Connection) -> Result<History, rusqlite::Error> {
         .prepare("SELECT version, name, checksum FROM refinery_schema_history ORDER BY version")?;
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     rows.collect()
+}
+
+/// Whether the dates of the migrations are such: whoever reads them next panics at one that isn't.
+fn dates_hold(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let mut rows = connection.prepare("SELECT applied_on FROM refinery_schema_history")?;
+    let dates: Vec<String> = rows
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let is_date = |date: &String| {
+        let is_plain = date
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"-T:.Z".contains(&byte));
+        // A leap second is one for some readers and not for others.
+        is_plain && !date.contains(":60") && date.parse::<jiff::Timestamp>().is_ok()
+    };
+    Ok(dates.iter().all(is_date))
 }
 
 /// What this program makes.
