@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::downlink::{DownlinkError, Known};
 use crate::store::AccountId;
-use crate::store::ledger::{NewFact, Terminal};
+use crate::store::ledger::{NewFact, OutboxKey, Terminal};
 
 pub use refusal::Refusal;
 pub(crate) use said::{Pending, take};
@@ -35,6 +35,8 @@ const BELIEVED: Duration = Duration::from_secs(5);
 pub struct Ingest {
     known: Mutex<HashMap<Uuid, (Instant, Arc<Known>)>>,
     queue: Mutex<Queue>,
+    /// Of each outbox the session that an event came in last, and the highest number that came in it.
+    came: Mutex<HashMap<OutboxKey, (Uuid, u64)>>,
 }
 
 #[derive(Default)]
@@ -87,6 +89,17 @@ impl Ingest {
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(id, (Instant::now(), Arc::clone(&known)));
         Ok(known)
+    }
+
+    /// An event with that number came in that session; gives the highest one that did.
+    fn came(&self, outbox: OutboxKey, session: Uuid, seq: u64) -> u64 {
+        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = came.entry(outbox).or_insert((session, seq));
+        *last = match *last {
+            (same, highest) if same == session => (session, highest.max(seq)),
+            _ => (session, seq),
+        };
+        last.1
     }
 
     /// What was known of the terminal no longer holds.

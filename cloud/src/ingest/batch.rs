@@ -120,7 +120,14 @@ async fn settle(app: &Arc<App>, batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
         let entry = outboxes.entry(key_of(event)).or_insert_with(|| Told {
             known: Arc::clone(&waiting.known),
             forked: BTreeSet::new(),
+            came: BTreeMap::new(),
         });
+        let highest = match waiting.session {
+            Some(session) => app.ingest.came(key_of(event), session, event.seq),
+            // Its carrier does not know: whoever is there now is told all.
+            None => u64::MAX,
+        };
+        entry.came.insert(waiting.session, highest);
         if *outcome == Outcome::Fork {
             entry.forked.insert(waiting.session);
         }
@@ -143,6 +150,8 @@ struct Told {
     known: Arc<Known>,
     /// The sessions in which events came that are of another history than the one that is held.
     forked: BTreeSet<Option<Uuid>>,
+    /// The sessions in which events came, and the highest number in each.
+    came: BTreeMap<Option<Uuid>, u64>,
 }
 
 async fn acknowledge(app: &App, outboxes: &BTreeMap<OutboxKey, Told>) -> Result<(), DownlinkError> {
@@ -152,12 +161,21 @@ async fn acknowledge(app: &App, outboxes: &BTreeMap<OutboxKey, Told>) -> Result<
         .standings(outboxes.keys().copied().collect())
         .await?;
     for standing in standings {
-        let (Some(Told { known, forked }), Some(session)) =
-            (outboxes.get(&standing.key), standing.session)
+        let (
+            Some(Told {
+                known,
+                forked,
+                came,
+            }),
+            Some(session),
+        ) = (outboxes.get(&standing.key), standing.session)
         else {
             continue;
         };
         // Another card with the same identity may have come meanwhile, and it may be the one whose history is held.
+        // It is told nothing of events that are not its own: it would take its own for held, and never send them.
+        let own = came.get(&Some(session)).or_else(|| came.get(&None));
+        let Some(&highest) = own else { continue };
         let is_it = forked.contains(&Some(session)) || forked.contains(&None);
         if let (true, Some(fork)) = (is_it, standing.fork) {
             // The command goes first: what is acknowledged after it may be another's history.
@@ -166,7 +184,7 @@ async fn acknowledge(app: &App, outboxes: &BTreeMap<OutboxKey, Told>) -> Result<
         }
         let ack = Ack {
             outbox: standing.key.outbox,
-            through: standing.through,
+            through: standing.through.min(highest),
             epoch,
         };
         app.downlink.ack(known, session, ack)?;

@@ -117,3 +117,35 @@ async fn a_stand_in_for_a_damaged_row_is_no_fork() {
         0
     );
 }
+
+/// A card that says again what both histories share must not take the acknowledgement of its twin's events for its own:
+/// it would never send them.
+#[tokio::test]
+async fn a_card_is_not_told_that_its_twins_events_are_held() {
+    let house = House::new().await;
+    let door = house.terminal("Front door").await;
+    let epoch = house.app.downlink.epoch(&house.app).await.unwrap();
+    let mut card = Outbox::new();
+    let mut line = Line::greeted(&door, house.mqtt, &card).await;
+    for _ in 0..3 {
+        line.publish(Up::Event, card.punch(&door)).await;
+    }
+    line.through(card.id(), 3).await;
+    let mut twin = card.clone();
+    line.publish(Up::Event, twin.punch(&door)).await;
+    line.publish(Up::Event, twin.punch(&door)).await;
+    line.through(card.id(), 5).await;
+
+    card.punch(&door);
+    card.punch(&door);
+    let mut line = Line::admitted(&door, options(&door, house.mqtt)).await;
+    let mut hello = card.hello();
+    hello.roster = holding(epoch, 1);
+    line.hello(&hello).await;
+    line.publish(Up::Event, card.sent[2].clone()).await;
+    assert_eq!(
+        line.ack(card.id()).await.through,
+        3,
+        "of events of its own only"
+    );
+}
