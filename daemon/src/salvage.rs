@@ -16,13 +16,15 @@ use std::path::{Path, PathBuf};
 use crate::database::{self, DatabaseError};
 use crate::keys::Identity;
 use crate::roster::{RosterError, Vault};
-use anew::Believed;
+use believed::Believed;
 use file::File;
 
 mod anew;
+mod believed;
 mod file;
 mod found;
 mod log;
+mod people;
 
 /// The folder in which a database is made anew.
 const WORK: &str = "salvage";

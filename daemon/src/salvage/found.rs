@@ -177,3 +177,17 @@ fn run(bytes: &[u8]) -> usize {
     let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     bytes.iter().take_while(|byte| is_one(byte)).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_found_among_other_bytes() {
+        let one = format!("eyJh.eyJi.{}", "x".repeat(86));
+        let page = [b"ab", one.as_bytes(), b"xx\0eyJ", one.as_bytes()].concat();
+        let found = texts(&page);
+        assert_eq!(found.len(), 2);
+        assert_eq!(&page[found[0].clone()], one.as_bytes());
+    }
+}
