@@ -71,11 +71,14 @@ DAMAGE = {
 
 def _promises(onlooker: checker.Seen, length: int) -> dict[str, checker.Seen]:
     """What an onlooker may have seen that did not last."""
-    one = next(iter(onlooker.greens))
+    one = next(seq for seq, (_, method) in onlooker.greens.items() if method == "face")
     return {
         "a green light for what is not there": dataclasses.replace(
             onlooker, greens={**onlooker.greens, length + 1: onlooker.greens[one]}),
-        "a green light for another person": dataclasses.replace(onlooker, greens={**onlooker.greens, one: "somebody"}),
+        "a green light for another person": dataclasses.replace(
+            onlooker, greens={**onlooker.greens, one: ("somebody", onlooker.greens[one][1])}),
+        "a green light for another way in": dataclasses.replace(
+            onlooker, greens={**onlooker.greens, one: (onlooker.greens[one][0], "qr")}),
         "a punch by face without a light": dataclasses.replace(
             onlooker, greens={seq: who for seq, who in onlooker.greens.items() if seq != one}),
         "a replayed punch that is not there": dataclasses.replace(

@@ -68,6 +68,14 @@ class House:
                 self.people[person.key] = self.owner.enrol(person.name, *login, RATE, photos)
                 self._logins[person.key] = login
 
+    def pin(self, key: str) -> str:
+        """What the person types at a terminal: a number and a PIN, both drawn now."""
+        return self.owner.ask("POST", f"/api/v1/people/{self.people[key]}/pin")["typed"]
+
+    def badge(self, key: str, reader: str) -> None:
+        """Gives the person a badge of which a reader types this."""
+        self.owner.post_json(f"/api/v1/people/{self.people[key]}/badges", {"reader": reader})
+
     @property
     def port(self) -> int:
         """Where its page and the claim are."""

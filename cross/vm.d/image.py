@@ -25,7 +25,7 @@ PACKAGES = ("busybox-static", "dbus", "kmod", "procps", "python3", "systemd", "s
 
 # The kernel modules that the disks need, in the initrd, and those that the running system may ask for.
 EARLY = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
-LATE = ("autofs4", "virtio_console", "virtio_net", "virtio_rng", "videodev", "videobuf2-v4l2")
+LATE = ("autofs4", "configfs", "evdev", "uinput", "virtio_console", "virtio_net", "virtio_rng", "videodev", "videobuf2-v4l2")
 
 # Nothing would be there to wait for or to do, and each costs seconds of an emulated machine.
 MASKED = (
@@ -34,7 +34,10 @@ MASKED = (
     "systemd-update-utmp.service", "systemd-user-sessions.service", "systemd-firstboot.service",
     "systemd-binfmt.service", "systemd-logind.service",
 )  # fmt: skip
-ENABLED = ("limen-shell.service", "limen-journal.service", "systemd-networkd.service")
+ENABLED = (
+    "limen-shell.service", "limen-journal.service", "limen-gpio.service", "limen-reader.service",
+    "systemd-networkd.service",
+)  # fmt: skip
 
 # One machine's number for all runs: the terminal knows its hardware by it.
 MACHINE_ID = "11ae11ae11ae41ae81ae11ae11ae11ae"
@@ -102,7 +105,7 @@ def cache() -> pathlib.Path:
 
 def versions() -> str:
     """What apt would install of the packages that matter, in words that change when it would change."""
-    names = ("linux-headers-amd64", "v4l2loopback-dkms", "systemd", "udev", "libc6", "python3")
+    names = ("linux-headers-amd64", "linux-source", "v4l2loopback-dkms", "systemd", "udev", "libc6", "python3")
     line = ("apt-cache", "show", "--no-all-versions", *names)
     try:
         shown = run(*line)
@@ -166,14 +169,20 @@ def _build(arch: Arch, work: pathlib.Path) -> pathlib.Path:
         run("dpkg-deb", "--extract", deb, unpacked)
     version = next((unpacked / "lib" / "modules").iterdir()).name
     modules = unpacked / "lib" / "modules" / version
-    _v4l2loopback(arch, unpacked, version)
+    headers = _headers(unpacked, version)
+    built = [_v4l2loopback(arch, unpacked, headers), _gpio_simulator(arch, unpacked, headers)]
+    updates = modules / "updates"
+    updates.mkdir()
+    for module in built:
+        run(f"{arch.cross}strip", "--strip-debug", "-o", updates / module.name, module)
     run("depmod", "--basedir", unpacked, version)
     overlay = work / "overlay"
     shutil.copytree(GUEST / "root", overlay)
-    for name in ("feeder", "hold"):
+    for name in ("feeder", "hold", "levels", "typist"):
         run(f"{arch.cross}gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s",
             "-o", overlay / "usr" / "lib" / "limen" / name, GUEST / f"{name}.c")  # fmt: skip
-    _copy_modules(modules, [*EARLY, *LATE, "v4l2loopback"], overlay / "usr" / "lib" / "modules" / version)
+    names = [*EARLY, *LATE, *(module.stem for module in built)]
+    _copy_modules(modules, names, overlay / "usr" / "lib" / "modules" / version)
     run("depmod", "--basedir", overlay / "usr", version)
     early = work / "early"
     _copy_modules(modules, EARLY, early)
@@ -221,19 +230,45 @@ def _debian(arch: Arch, work: pathlib.Path) -> pathlib.Path:
     return tar
 
 
-def _v4l2loopback(arch: Arch, unpacked: pathlib.Path, version: str) -> None:
-    """Builds the module that is a camera against the unpacked headers."""
+def _headers(unpacked: pathlib.Path, version: str) -> pathlib.Path:
+    """What modules are built against."""
     sources = unpacked / "usr" / "src"
     headers = sources / f"linux-headers-{version}"
     makefile = headers / "Makefile"
     # Unpacked, not installed.
     makefile.write_text(makefile.read_text().replace("/usr/src/", f"{sources}/"))
-    module = next(sources.glob("v4l2loopback-*"))
+    return headers
+
+
+def _make(arch: Arch, headers: pathlib.Path, module: pathlib.Path) -> None:
     run("make", "-C", headers, f"M={module}", f"ARCH={arch.make}", f"CROSS_COMPILE={arch.cross}",
         f"CC={arch.cross}gcc", "modules")  # fmt: skip
-    target = unpacked / "lib" / "modules" / version / "updates"
-    target.mkdir()
-    run(f"{arch.cross}strip", "--strip-debug", "-o", target / "v4l2loopback.ko", module / "v4l2loopback.ko")
+
+
+def _v4l2loopback(arch: Arch, unpacked: pathlib.Path, headers: pathlib.Path) -> pathlib.Path:
+    """Builds the module that is a camera."""
+    module = next((unpacked / "usr" / "src").glob("v4l2loopback-*"))
+    _make(arch, headers, module)
+    return module / "v4l2loopback.ko"
+
+
+def _gpio_simulator(arch: Arch, unpacked: pathlib.Path, headers: pathlib.Path) -> pathlib.Path:
+    """Builds the module that is a GPIO chip. The kernel has it (gpio-sim, and irq_sim for its interrupts), Debian's
+    has it not; of what its interrupts call one thing is not for modules, and another does the same."""
+    archive = next((unpacked / "usr" / "src").glob("linux-source-*.tar.xz"))
+    top, module = archive.name.removesuffix(".tar.xz"), unpacked / "gpio_simulator"
+    module.mkdir()
+    wanted = ("drivers/gpio/gpio-sim.c", "drivers/gpio/gpiolib.h", "kernel/irq/irq_sim.c")
+    run("tar", "--extract", "--file", archive, "--directory", module, "--occurrence=1",
+        "--transform=s#.*/##", *(f"{top}/{name}" for name in wanted))  # fmt: skip
+    simulator = module / "irq_sim.c"
+    text, call = simulator.read_text(), "handle_simple_irq(irq_to_desc(irqnum))"
+    if call not in text:
+        raise Failed(f"{archive.name} simulates interrupts in another way than this was written for")
+    simulator.write_text(text.replace(call, "generic_handle_irq(irqnum)"))
+    (module / "Makefile").write_text("obj-m := gpio_simulator.o\ngpio_simulator-y := gpio-sim.o irq_sim.o\n")
+    _make(arch, headers, module)
+    return module / "gpio_simulator.ko"
 
 
 def _with_needed(modules: pathlib.Path, names) -> list[pathlib.Path]:
