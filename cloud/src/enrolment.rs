@@ -25,6 +25,9 @@ pub use identify::{identify_for_log_in, is_among};
 
 /// Version of a template's bytes, as `limen-face` writes them.
 const TEMPLATE_VERSION: i64 = 1;
+/// What stands in the place of the model at an encoding that was imported: the same network saw a squeezed picture.
+/// It is in no gallery, and vouches for its owner only (1:1), until new pictures make a template.
+pub const IMPORTED: &str = "dlib-resnet34-v1+imported";
 /// Most pictures of one enrolment.
 pub const MOST_PICTURES: usize = 10;
 /// How many uploads wait before a caller is told to come back.
@@ -242,7 +245,8 @@ pub async fn template_from_uploads(
 }
 
 /// Whether a probe is the holder of an account (1:1): within the tenant's tolerance on the plain distance, and
-/// within the measured one. An account without a template is nobody's face.
+/// within the measured one. An account without a template is nobody's face; an imported one serves until there is
+/// one of our own.
 ///
 /// # Errors
 /// When the template can't be read.
@@ -256,6 +260,15 @@ pub async fn verify(
         .store
         .template(account.tenant, account.id, app.faces.model().to_owned())
         .await?;
+    let stored = match stored {
+        Some(own) => Some(own),
+        None => {
+            let imported = IMPORTED.to_owned();
+            app.store
+                .template(account.tenant, account.id, imported)
+                .await?
+        }
+    };
     let Some(stored) = stored else {
         return Ok(false);
     };
@@ -284,7 +297,29 @@ pub fn seal(
     person: AccountId,
     template: &Template,
 ) -> Result<SealedTemplate, VaultError> {
-    let model = app.faces.model();
+    seal_as(app, tenant, person, app.faces.model(), template)
+}
+
+/// Seals an encoding of the old backend.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub(crate) fn seal_imported(
+    app: &App,
+    tenant: TenantId,
+    person: AccountId,
+    template: &Template,
+) -> Result<SealedTemplate, VaultError> {
+    seal_as(app, tenant, person, IMPORTED, template)
+}
+
+fn seal_as(
+    app: &App,
+    tenant: TenantId,
+    person: AccountId,
+    model: &str,
+    template: &Template,
+) -> Result<SealedTemplate, VaultError> {
     let bytes = Zeroizing::new(template.to_bytes());
     let sealed = app.vault.seal(
         Sealed::Template {

@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod passwords;
 pub mod payrun;
 pub mod run;
+pub mod seed;
 pub mod site;
 pub mod store;
 pub mod terminals;

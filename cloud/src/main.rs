@@ -44,6 +44,25 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
     },
+    /// Read what `mongoexport` wrote of the earlier attendance backend (employers.json, employees.json,
+    /// attendance.json; lines or --jsonArray), say what can't be taken and what the rest comes to; with --commit
+    /// import it too, and compare. Passwords, identifiers and hours stay. No limen-cloud may run on the data
+    /// folder. A second run imports what is missing, and nothing twice. Ends with 65 where records were not
+    /// taken, and with 1 where the hours of the database are not those that were foretold.
+    ImportSeed {
+        /// The folder with the exported files.
+        #[arg(value_name = "EXPORT")]
+        export: PathBuf,
+        /// The configuration; the defaults hold where it is left out.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The data folder; made where it is missing.
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+        /// Write. Without it nothing of the export is written anywhere.
+        #[arg(long)]
+        commit: bool,
+    },
     /// The log of who did what.
     #[command(subcommand)]
     Audit(Audit),
@@ -94,6 +113,18 @@ fn main() -> ExitCode {
             ended(start(config, &data))
         }
         Command::Move { config, data } => ended(move_house(&config, &data)),
+        Command::ImportSeed {
+            export,
+            config,
+            data,
+            commit,
+        } => {
+            log_to_stderr();
+            match import_seed(config, &data, &export, commit) {
+                Ok(code) => code,
+                Err(error) => ended(Err(error)),
+            }
+        }
     }
 }
 
@@ -114,6 +145,38 @@ fn start(config: Option<PathBuf>, data: &Path) -> Result<(), RunError> {
         None => Config::default(),
     };
     runtime()?.block_on(run::run(config, data))
+}
+
+fn import_seed(
+    config: Option<PathBuf>,
+    data: &Path,
+    export: &Path,
+    commit: bool,
+) -> Result<ExitCode, RunError> {
+    let config = match config {
+        Some(path) => Config::read(&path).map_err(StartError::from)?,
+        None => Config::default(),
+    };
+    let (foretold, told) = runtime()?.block_on(run::import_seed(config, data, export, commit))?;
+    let report = told.as_ref().unwrap_or(&foretold);
+    let agrees = report.rows == foretold.rows;
+    let last = match (&told, agrees) {
+        (None, _) => "Nothing was written. With --commit it will be.\n".to_owned(),
+        (Some(_), true) => {
+            "The database says the same of every person as was foretold.\n".to_owned()
+        }
+        (Some(_), false) => format!("The database says otherwise than was foretold:\n\n{foretold}"),
+    };
+    let written = std::io::stdout().write_all(format!("{report}\n{last}").as_bytes());
+    written.map_err(|source| RunError::Ended {
+        what: "output",
+        source,
+    })?;
+    Ok(match (agrees, report.refused()) {
+        (false, _) => ExitCode::FAILURE,
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) => ExitCode::from(65),
+    })
 }
 
 fn move_house(config: &Path, data: &Path) -> Result<(), RunError> {

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::accounts::founding::{self, NoPlace};
+use crate::seed::{Plan, Report, SeedError};
 use crate::store::StoreError;
 use crate::store::moving::{self, MoveError};
 use crate::store::postgres::Postgres;
@@ -69,6 +70,11 @@ pub enum RunError {
     /// The house was not moved.
     #[error("the database was not moved")]
     Move(#[from] MoveError),
+    /// The old backend's export was not imported, or not to its end.
+    #[error(
+        "the export was not imported to its end; what was written stays, and a second run goes on from there"
+    )]
+    Seed(#[from] SeedError),
     /// The set-up link can't be made.
     #[error("cannot make the set-up link")]
     SetUp(#[from] NoPlace),
@@ -105,7 +111,9 @@ impl RunError {
             | Self::Write { .. } => 73,
             Self::Bind { .. } | Self::Taken(_) => 69,
             Self::NowhereTo => 78,
-            Self::NothingThere(_) => 66,
+            Self::NothingThere(_) | Self::Seed(SeedError::Nothing(_) | SeedError::Read { .. }) => {
+                66
+            }
             Self::Move(_) => 73,
             _ => 1,
         }
@@ -268,6 +276,30 @@ pub async fn move_house(
         .map_err(StartError::from)?;
     let from = Sqlite::open(&file, epoch, now).map_err(StartError::from)?;
     Ok(moving::move_house(&from, &to).await?)
+}
+
+/// Reads an export of the old backend, and imports it where `commit` says so: what it comes to beforehand, and what
+/// the store says of it afterwards.
+///
+/// # Errors
+/// When a cloud runs on the folder, the export can't be read, or something can't be written.
+pub async fn import_seed(
+    config: Config,
+    data: &Path,
+    export: &Path,
+    commit: bool,
+) -> Result<(Report, Option<Report>), RunError> {
+    config.check().map_err(StartError::from)?;
+    make_folder(data)?;
+    let _lock = lock(data)?;
+    let app = App::open(config, data).await?;
+    let plan = Plan::of(&app, export).await?;
+    let foretold = plan.foretold(&app).await?;
+    let told = match commit {
+        true => Some(plan.commit(&app).await?),
+        false => None,
+    };
+    Ok((foretold, told))
 }
 
 type Serving = JoinSet<(&'static str, io::Result<()>)>;

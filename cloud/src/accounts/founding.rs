@@ -91,6 +91,23 @@ pub async fn found_tenant(
     let name = applicant.username.clone();
     let employer = account_of(app, tenant, applicant, now).await?;
     let id = employer.id;
+    let tenant = new_tenant(app, tenant, name, employer, now)?;
+    app.store.found_tenant(tenant, by).await?;
+    tracing::info!(account = %id.0, "a tenant was founded");
+    Ok(id)
+}
+
+/// A tenant to be, with the keys of its site and of its terminal `api`.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub(crate) fn new_tenant(
+    app: &App,
+    tenant: TenantId,
+    name: String,
+    employer: NewAccount,
+    now: Timestamp,
+) -> Result<NewTenant, NoPlace> {
     let seal = |purpose, of, key: &[u8; 32]| {
         app.vault.seal(
             Sealed::Key {
@@ -106,7 +123,7 @@ pub async fn found_tenant(
     let signing = SecretKey::from_seed(vault::random()?);
     let sealing = SealingSecret::from_seed(vault::random()?);
     let api = SecretKey::from_seed(vault::random()?);
-    let tenant = NewTenant {
+    Ok(NewTenant {
         id: tenant,
         name,
         currency: app.config.currency.clone(),
@@ -125,10 +142,7 @@ pub async fn found_tenant(
         },
         employer,
         at: now,
-    };
-    app.store.found_tenant(tenant, by).await?;
-    tracing::info!(account = %id.0, "a tenant was founded");
-    Ok(id)
+    })
 }
 
 /// Adds an employee to a tenant. `by` and `attested_by`: who may, and who says that the person consented.

@@ -108,14 +108,14 @@ pub async fn record(
             return Err(NotRecorded::NoPerson);
         }
         let mut facts = super::facts(app, tenant, Some(person)).await?;
-        facts.push(fact(&head, person, at, body.clone()));
+        facts.push(fact(&head, person, at, body));
         let site = found.site.id;
         let marks = app.store.sync_marks(tenant).await?;
         let read = Read::of(&facts, &marks);
         let concluded = Attendance::conclude(found, people, terms, read, at);
         let recorded = outcome(&concluded, person, punch_id(&head), way)?;
 
-        let new = sign(app, tenant, site, &head, &event, body)?;
+        let new = sign(app, tenant, site, &head, &event, event.at)?;
         match app.store.record_events(vec![new]).await {
             Ok(_) => {
                 // A receiver that is not there misses nothing.
@@ -211,14 +211,16 @@ fn fact(head: &ApiHead, person: AccountId, at: Timestamp, body: String) -> Fact 
     }
 }
 
-fn sign(
+/// Signs an event as the next one of the terminal `api`, whose outbox stands at `head`.
+pub(crate) fn sign(
     app: &App,
     tenant: TenantId,
     site: Uuid,
     head: &ApiHead,
     event: &Event,
-    body: String,
+    received: Timestamp,
 ) -> Result<NewEvent, NotRecorded> {
+    let body = serde_json::to_string(event)?;
     let sealed = Sealed::Key {
         purpose: "api-signing",
         tenant,
@@ -242,7 +244,7 @@ fn sign(
         hash: Hash::of(compact.as_bytes()).0,
         prev: head.prev,
         compact: compact.into_bytes(),
-        received: event.at,
+        received,
         fact: ingest::fact_of(event, body),
         stands_for: None,
         quarantine: None,

@@ -20,7 +20,8 @@ use super::rights::OFFICE;
 use crate::App;
 use crate::attendance::{Attendance, AttendanceError};
 use crate::payrun;
-use crate::store::{Account, AccountId};
+use crate::seed::ids;
+use crate::store::Account;
 
 /// These routes.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -46,7 +47,8 @@ impl From<AttendanceError> for ApiError {
 /// One of the caller's employees.
 #[derive(Serialize, ToSchema)]
 struct EmployeeRow {
-    id: Uuid,
+    /// As clients of the earlier backend know it, where it comes from there.
+    id: String,
     username: String,
     email: String,
     /// Currency units an hour, as of now.
@@ -85,7 +87,7 @@ async fn employees(
             .iter()
             .rfind(|(from, _)| *from <= attendance.now);
         EmployeeRow {
-            id: person.id.0,
+            id: ids::shown(person.id.0),
             username: person.name.clone(),
             email: person.email.clone(),
             hourly_rate: Number(rate.map(|(_, rate)| *rate).unwrap_or_default()),
@@ -144,9 +146,7 @@ async fn pay(
     Path(employee): Path<String>,
 ) -> ApiResult<Json<Paid>> {
     let unknown = || ApiError::not_found("Employee not found");
-    let person = Uuid::parse_str(&employee)
-        .map(AccountId)
-        .map_err(|_| unknown())?;
+    let person = ids::account(&employee).ok_or_else(unknown)?;
     let marked = payrun::pay(&app, account.tenant, person, account.id, app.now()).await?;
     let marked = marked.ok_or_else(unknown)?;
     Ok(Json(Paid {
@@ -248,7 +248,7 @@ async fn timesheet(
     Path(id): Path<String>,
 ) -> ApiResult<Json<TimesheetOf>> {
     let unknown = || ApiError::not_found("Employee not found");
-    let id = Uuid::parse_str(&id).map(AccountId).map_err(|_| unknown())?;
+    let id = ids::account(&id).ok_or_else(unknown)?;
     let paid = app.store.paid_sessions(account.tenant, Some(id)).await?;
     let attendance = Attendance::of(&app, account.tenant, Some(id), app.now()).await?;
     let person = attendance.people.first().ok_or_else(unknown)?;

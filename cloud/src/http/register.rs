@@ -21,7 +21,8 @@ use crate::accounts::founding::{self, Applicant, NoPlace};
 use crate::config::Registration;
 use crate::enrolment;
 use crate::passwords;
-use crate::store::{AccountId, Adding, Founding, Kind, StoreError};
+use crate::seed::ids;
+use crate::store::{Adding, Founding, Kind, StoreError};
 use crate::tokens;
 
 /// These routes.
@@ -83,7 +84,8 @@ struct EmployeeForm {
 pub(super) struct EmployerDetails {
     username: String,
     email: String,
-    id: Uuid,
+    /// As clients of the earlier backend know it, where it comes from there.
+    id: String,
 }
 
 /// An employee.
@@ -93,7 +95,8 @@ pub(super) struct EmployeeDetails {
     email: String,
     /// Currency units an hour, as of now.
     hourly_rate: Number,
-    id: Uuid,
+    /// As clients of the earlier backend know it, where it comes from there.
+    id: String,
 }
 
 /// Checks a password before pictures are looked at, which costs more.
@@ -192,7 +195,7 @@ async fn employer_details(Allowed(account): Allowed) -> Json<EmployerDetails> {
     Json(EmployerDetails {
         username: account.username,
         email: account.email,
-        id: account.id.0,
+        id: ids::shown(account.id.0),
     })
 }
 
@@ -218,7 +221,7 @@ async fn employee_details(
         username: account.username,
         email: account.email,
         hourly_rate: Number(rate.map(|(_, rate)| *rate).unwrap_or_default()),
-        id: account.id.0,
+        id: ids::shown(account.id.0),
     }))
 }
 
@@ -291,9 +294,9 @@ async fn register_employee(
         (None, None) => return Err(ApiError::NotAuthenticated("Not authenticated")),
     };
     // The employer of the form must be one of the same organisation.
-    let named = match Uuid::parse_str(&employer_id) {
-        Ok(id) => app.store.account(tenant, AccountId(id)).await?,
-        Err(_) => None,
+    let named = match ids::account(&employer_id) {
+        Some(id) => app.store.account(tenant, id).await?,
+        None => None,
     };
     if named.is_none_or(|named| named.kind != Kind::Employer) {
         return Err(ApiError::forbidden("Access forbidden"));

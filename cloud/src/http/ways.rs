@@ -17,8 +17,9 @@ use super::auth::Allowed;
 use super::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form;
 use crate::App;
+use crate::seed::ids;
 use crate::store::ways::{Badge, Changing};
-use crate::store::{Account, AccountId, Person, StoreError};
+use crate::store::{Account, Person, StoreError};
 use crate::ways::{self, NotMade};
 
 /// These routes.
@@ -123,7 +124,7 @@ fn unknown() -> ApiError {
 
 /// The person of that id, if they are the caller's.
 async fn theirs(app: &App, account: &Account, id: &str) -> ApiResult<(Person, Changing)> {
-    let id = Uuid::parse_str(id).map(AccountId).map_err(|_| unknown())?;
+    let id = ids::account(id).ok_or_else(unknown)?;
     let person = app.store.person(account.tenant, id).await?;
     let changing = Changing {
         tenant: account.tenant,

@@ -10,6 +10,7 @@ mod entry;
 mod faces;
 mod hostile;
 mod house;
+mod import;
 mod matrix;
 mod old_client;
 mod pictures;
