@@ -6,6 +6,7 @@
 //! Only facts that were placed count: what is in quarantine, forked or revoked never became one.
 
 pub mod read;
+pub mod reckoning;
 pub mod terms;
 pub mod upload;
 
@@ -14,12 +15,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use limen_payroll::{
     Anomaly, Facts, Minor, Payout, PunchId, Session, Severity, Status, Timesheet, payout,
-    status_now, timesheet,
+    status_now, timesheet_planned,
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::App;
+use crate::agreements::Agreed;
 use crate::store::ledger::Fact;
 use crate::store::{AccountId, Person, PunchKey, StoreError, Tenant, TenantId};
 use read::Read;
@@ -79,7 +81,7 @@ pub struct Worked<'a> {
     pub session: &'a Session,
     /// The sum of its lines.
     pub amount: Minor,
-    /// The seconds of its lines: fewer than its own where there was no rate.
+    /// The seconds of its lines in the tenant's currency: fewer than its own where there was no rate.
     pub priced_s: u64,
 }
 
@@ -155,7 +157,7 @@ impl Attendance {
             marks: &read.marks,
             steps: &read.steps,
         };
-        let (sheet, mut anomalies) = timesheet(&given, &terms.book, now);
+        let (sheet, mut anomalies) = timesheet_planned(&given, &terms.book, &terms.plan, now);
         let (payout, unpriced) = payout(&sheet, &terms.book, &terms.rates);
         anomalies.extend(unpriced);
         let terminals = read.punches.iter().map(|p| (p.id, p.terminal)).collect();
@@ -184,8 +186,11 @@ impl Attendance {
                 priced_s: 0,
             };
             while let Some(line) = lines.next_if(|line| line.check_in == session.check_in.punch) {
-                worked.amount = [worked.amount, line.amount].into_iter().sum();
-                worked.priced_s += line.seconds;
+                // What is in another currency is for a pay run.
+                if line.currency == self.terms.currency {
+                    worked.amount = [worked.amount, line.amount].into_iter().sum();
+                    worked.priced_s += line.seconds;
+                }
             }
             worked
         })
@@ -283,7 +288,8 @@ async fn terms(
             .collect(),
     };
     let rules = terms::rules_of(app, &found).await?;
-    let terms = Terms::new(&found, &people, rules)?;
+    let agreed = Agreed::of(&app.store.agreements(tenant, person).await?)?;
+    let terms = Terms::new(&found, &people, rules, agreed)?;
     Ok((found, people, terms))
 }
 

@@ -3,6 +3,7 @@
 //! Each file gives its routes with their description; [`router`] gathers the ones and [`openapi`] the others. What all have in common is here: who may call from elsewhere, headers, counting, and the answer
 //! where nothing matches.
 
+mod agreed;
 mod answered;
 mod assets;
 pub mod attendance;
@@ -10,12 +11,16 @@ mod audit;
 pub mod auth;
 pub mod employees;
 pub mod error;
+mod exports;
 pub mod form;
 mod house;
+mod inspection;
+mod leave;
 mod links;
 pub mod live;
 mod login;
 pub mod number;
+mod payruns;
 mod people;
 mod problem;
 mod register;
@@ -23,6 +28,8 @@ pub mod rights;
 mod session;
 mod site;
 mod staff;
+mod statements;
+mod timesheets;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -117,6 +124,12 @@ fn v1() -> OpenApiRouter<Arc<App>> {
         .merge(audit::routes())
         .merge(people::routes())
         .merge(employees::v1())
+        .merge(agreed::routes())
+        .merge(leave::routes())
+        .merge(timesheets::routes())
+        .merge(payruns::routes())
+        .merge(inspection::routes())
+        .merge(statements::routes())
         .merge(ways::routes())
         .merge(live::routes())
         .merge(terminals::routes())

@@ -11,6 +11,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod accounts;
+pub mod agreements;
 pub mod attendance;
 pub mod authority;
 pub mod chain;

@@ -3,8 +3,11 @@
 //! A session is named by the punch that opened it. It is paid once, whole, and never again: what late facts
 //! make of it afterwards is for a later run to settle.
 
+pub mod pdf;
+pub mod runs;
+
 use jiff::Timestamp;
-use limen_payroll::{Minor, Pairing, Session, State};
+use limen_payroll::{Minor, Pairing, Scope, Session, State};
 
 use crate::App;
 use crate::attendance::{Attendance, AttendanceError, Worked};
@@ -14,9 +17,14 @@ use crate::store::{AccountId, PaidSession, TenantId};
 ///
 /// Left out are an open session and an exception (nothing is paid for them), one that has time without a rate,
 /// one that the same day may still make longer, and one that lies over time that is already paid for: no
-/// second is paid twice, even if late facts have cut the day otherwise.
+/// second is paid twice, even if late facts have cut the day otherwise. What is due in the scope of a locked pay run
+/// is that run's, or an adjustment in the next one.
 #[must_use]
-pub fn due(attendance: &Attendance, paid: &[PaidSession], person: AccountId) -> Vec<PaidSession> {
+pub fn due(
+    attendance: &Attendance,
+    (paid, locked): (&[PaidSession], &[Scope]),
+    person: AccountId,
+) -> Vec<PaidSession> {
     let sessions: Vec<Worked<'_>> = attendance.sessions(person).collect();
     let mut due = Vec::new();
     for (n, worked) in sessions.iter().enumerate() {
@@ -32,6 +40,9 @@ pub fn due(attendance: &Attendance, paid: &[PaidSession], person: AccountId) -> 
         });
         let next = sessions.get(n + 1).map(|next| next.session);
         if over_paid_time
+            || locked
+                .iter()
+                .any(|scope| scope.covers(person.0, session.day))
             || worked.priced_s != session.seconds()
             || may_grow(attendance, session, next)
         {
@@ -83,16 +94,21 @@ pub async fn pay(
 ) -> Result<Option<usize>, AttendanceError> {
     // Read before the facts: a payment that comes between is then found by the store, which marks no session
     // and no time twice.
+    let seen = app.store.seen(tenant).await?;
+    let locked = runs::locked_scopes(app, tenant).await?;
     let paid = app.store.paid_sessions(tenant, Some(person)).await?;
     let attendance = Attendance::of(app, tenant, Some(person), now).await?;
     if attendance.people.is_empty() {
         return Ok(None);
     }
-    let due = due(&attendance, &paid, person);
+    let due = due(&attendance, (&paid, &locked), person);
     if due.is_empty() {
         return Ok(Some(0));
     }
-    let marked = app.store.mark_paid(tenant, due, by, now).await?;
+    let marked = app
+        .store
+        .mark_paid(tenant, due, seen.locked, by, now)
+        .await?;
     // A receiver that is not there misses nothing.
     let _ = app.changed.send(tenant);
     Ok(Some(marked))
@@ -129,20 +145,23 @@ mod tests {
             .punch("2026-06-01T13:00Z", Direction::Out)
             .punch("2026-06-01T14:00Z", Direction::In);
         let attendance = day.concluded("2026-06-01T15:00Z");
-        let all = due(&attendance, &[], ANNA);
+        let all = due(&attendance, (&[], &[]), ANNA);
         assert_eq!(words(&all), ["06:00-10:00 6200", "11:00-13:00 3100"]);
         assert_eq!(sum(&all), Minor(9_300));
         assert_eq!(
-            words(&due(&attendance, &all[..1], ANNA)),
+            words(&due(&attendance, (&all[..1], &[]), ANNA)),
             ["11:00-13:00 3100"]
         );
-        assert_eq!(words(&due(&attendance, &all, ANNA)), [""; 0]);
+        assert_eq!(words(&due(&attendance, (&all, &[]), ANNA)), [""; 0]);
     }
 
     #[test]
     fn a_forgotten_check_out_is_not_due() {
         let day = book().punch("2026-06-01T06:00Z", Direction::In);
-        assert_eq!(due(&day.concluded("2026-06-09T00:00Z"), &[], ANNA), []);
+        assert_eq!(
+            due(&day.concluded("2026-06-09T00:00Z"), (&[], &[]), ANNA),
+            []
+        );
     }
 
     #[test]
@@ -151,7 +170,10 @@ mod tests {
             .punch("2026-06-01T20:00Z", Direction::In)
             .punch("2026-06-02T04:00Z", Direction::Out);
         day.rates = vec![(at("2026-06-02T00:00Z"), "10".parse().unwrap())];
-        assert_eq!(due(&day.concluded("2026-06-03T00:00Z"), &[], ANNA), []);
+        assert_eq!(
+            due(&day.concluded("2026-06-03T00:00Z"), (&[], &[]), ANNA),
+            []
+        );
     }
 
     #[test]
@@ -159,7 +181,7 @@ mod tests {
         let paid = book()
             .punch("2026-06-01T06:00Z", Direction::Auto)
             .punch("2026-06-01T14:00Z", Direction::Auto);
-        let paid = due(&paid.concluded("2026-06-01T15:00Z"), &[], ANNA);
+        let paid = due(&paid.concluded("2026-06-01T15:00Z"), (&[], &[]), ANNA);
         // A terminal that was away brings an earlier punch: now 05:00 to 06:00 was work.
         let late = book()
             .punch("2026-06-01T06:00Z", Direction::Auto)
@@ -168,11 +190,11 @@ mod tests {
             .punch("2026-06-01T18:00Z", Direction::Auto);
         let attendance = late.concluded("2026-06-01T19:00Z");
         assert_eq!(
-            words(&due(&attendance, &[], ANNA)),
+            words(&due(&attendance, (&[], &[]), ANNA)),
             ["05:00-06:00 1550", "14:00-18:00 6200"]
         );
         assert_eq!(
-            words(&due(&attendance, &paid, ANNA)),
+            words(&due(&attendance, (&paid, &[]), ANNA)),
             ["05:00-06:00 1550", "14:00-18:00 6200"]
         );
         let other_cut = book()
@@ -181,9 +203,12 @@ mod tests {
             .punch("2026-06-01T07:00Z", Direction::In)
             .punch("2026-06-01T13:00Z", Direction::Out);
         let attendance = other_cut.concluded("2026-06-01T19:00Z");
-        assert_eq!(words(&due(&attendance, &[], ANNA)), ["07:00-13:00 9300"]);
         assert_eq!(
-            due(&attendance, &paid, ANNA),
+            words(&due(&attendance, (&[], &[]), ANNA)),
+            ["07:00-13:00 9300"]
+        );
+        assert_eq!(
+            due(&attendance, (&paid, &[]), ANNA),
             [],
             "it is a part of what is paid"
         );
@@ -195,9 +220,15 @@ mod tests {
             .punch("2026-06-01T06:00Z", Direction::In)
             .punch("2026-06-01T10:00Z", Direction::Out);
         day.settings.pairing = Some(Pairing::FirstInLastOut);
-        assert_eq!(due(&day.concluded("2026-06-01T15:00Z"), &[], ANNA), []);
+        assert_eq!(
+            due(&day.concluded("2026-06-01T15:00Z"), (&[], &[]), ANNA),
+            []
+        );
         // Four o'clock in Berlin.
         let attendance = day.concluded("2026-06-02T02:00Z");
-        assert_eq!(words(&due(&attendance, &[], ANNA)), ["06:00-10:00 6200"]);
+        assert_eq!(
+            words(&due(&attendance, (&[], &[]), ANNA)),
+            ["06:00-10:00 6200"]
+        );
     }
 }

@@ -1,21 +1,24 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
-//! [`Store`] is what every other module sees. It is the sum of five traits: [`House`] (who there is: tenants,
+//! [`Store`] is what every other module sees. It is the sum of seven traits: [`House`] (who there is: tenants,
 //! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said: events, terminals, claims),
-//! [`Ways`] (PINs and badges), [`Staff`] (who helps an owner, links by e-mail) and [`Audit`] (what was done). Each
-//! database has its own implementation; none is visible here.
+//! [`Register`] (their chains), [`Ways`] (PINs and badges), [`Agreements`] (what was agreed about pay, pay runs),
+//! [`Staff`] (who helps an owner, links by e-mail) and [`Audit`] (what was done). Each database has its own
+//! implementation; none is visible here.
 //!
 //! The tenant stands first in every key and every query; the few look-ups without a tenant (an e-mail, a
 //! session's key, a terminal's id) find the tenant and are unique in the installation.
 //! Instants are microseconds since 1970 in UTC, money is integer minor units, rates are decimal text with
 //! six places.
 
+pub mod agreements;
 pub mod audit;
 mod forms;
 pub mod ledger;
 pub mod moving;
 mod placing;
 pub mod postgres;
+pub mod register;
 mod rosters;
 pub mod sqlite;
 pub mod staff;
@@ -27,8 +30,10 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+pub use agreements::Agreements;
 pub use audit::Audit;
 pub use ledger::Ledger;
+pub use register::Register;
 pub use staff::Staff;
 pub use ways::Ways;
 
@@ -36,9 +41,12 @@ pub use ways::Ways;
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// Everything that the cloud keeps.
-pub trait Store: House + Ledger + Ways + Staff + Audit + Send + Sync {}
+pub trait Store:
+    House + Ledger + Register + Ways + Agreements + Staff + Audit + Send + Sync
+{
+}
 
-impl<S: House + Ledger + Ways + Staff + Audit + Send + Sync> Store for S {}
+impl<S: House + Ledger + Register + Ways + Agreements + Staff + Audit + Send + Sync> Store for S {}
 
 /// One employer's organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -540,11 +548,15 @@ pub trait House {
     ) -> Answer<Vec<PaidSession>>;
 
     /// Marks closed sessions as paid; those that are already, and those that overlap time of the person that
-    /// is, are left alone. How many are new.
+    /// is, are left alone. How many are new. `locked` is how many pay runs were locked when it was seen what is due.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`] where a pay run was locked since.
     fn mark_paid(
         &self,
         tenant: TenantId,
         sessions: Vec<PaidSession>,
+        locked: u64,
         by: AccountId,
         now: Timestamp,
     ) -> Answer<usize>;

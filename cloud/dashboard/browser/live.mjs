@@ -233,6 +233,36 @@ const steps = {
     await done();
   },
 
+  async "a day is a bar, and says why it has that many hours"({ page, picture }) {
+    await page.getByRole("button", { name: "Timesheets" }).click();
+    await page.getByLabel("Whose").selectOption({ label: EMPLOYEE.name });
+    const sheet = page.getByRole("region", { name: "Timesheet" });
+    await sheet.getByRole("img").first().waitFor();
+    await sheet.getByRole("button", { name: /^Why/ }).first().click();
+    await sheet.getByText(/^Between the punches/).waitFor();
+    await page.screenshot({ path: picture.replace(".png", "-timesheet.png"), fullPage: true });
+    await readable(page, "timesheet");
+    await sheet.getByRole("button", { name: "Done" }).click();
+  },
+
+  async "a pay run is begun and reviewed, and not locked before its time"({ page, picture, complaints }) {
+    await page.getByRole("button", { name: "Pay", exact: true }).click();
+    const pay = page.getByRole("region", { name: "Pay" });
+    await pay.getByRole("button", { name: /^Begin/ }).nth(3).click();
+    await pay.getByText("draft", { exact: true }).waitFor();
+    await pay.getByRole("button", { name: "I have looked at it" }).click();
+    await pay.getByText("reviewed", { exact: true }).waitFor();
+    await page.screenshot({ path: picture.replace(".png", "-pay.png"), fullPage: true });
+    await readable(page, "pay");
+    // The browser logs the refusal: the month isn't over.
+    const before = complaints.length;
+    page.once("dialog", (dialog) => dialog.accept());
+    await pay.getByRole("button", { name: "Lock", exact: true }).click();
+    await pay.getByRole("alert").getByText(/lock it when that day is over/).waitFor();
+    complaints.splice(before, complaints.length, ...complaints.slice(before).filter((said) => !said.includes("status of 409")));
+    await pay.getByRole("button", { name: "Done" }).click();
+  },
+
   // An old dashboard is a page of another origin: `elsewhere` is one that the configuration names, and the same
   // server under another name is not.
   async "an existing dashboard elsewhere may call, a stranger's page may not"({ page, cloud }) {

@@ -71,6 +71,24 @@ export const reset = (body: Schemas["Resetting"]) => call<null>("POST", "/api/v1
 export const verifyEmail = (body: Schemas["ByLink"]) => call<null>("POST", "/api/v1/email/verified", body);
 export const whoAmI = () => call<Schemas["Who"]>("GET", "/api/v1/session");
 
+export type Run = Schemas["RunRow"];
+export type Opened = Schemas["RunOpened"];
+export type PeriodRow = Schemas["PeriodRow"];
+export type LinesOf = Schemas["LinesOf"];
+export type DaysOf = Schemas["DaysOf"];
+export const runFile = (id: string, rest: string) => `/api/v1/pay-runs/${encodeURIComponent(id)}/${rest}`;
+export const payPeriods = () => call<Schemas["PeriodsRow"]>("GET", "/api/v1/pay-periods");
+export const payRuns = () => call<Run[]>("GET", "/api/v1/pay-runs");
+export const beginRun = (period: PeriodRow) => call<Schemas["Begun"]>("POST", "/api/v1/pay-runs", period);
+export const openRun = (id: string) => call<Opened>("GET", `/api/v1/pay-runs/${encodeURIComponent(id)}`);
+export const reviewRun = (id: string) => call<null>("POST", runFile(id, "review"));
+export const lockRun = (id: string, accept: string[]) => call<null>("POST", runFile(id, "lock"), { accept });
+export const paidRun = (id: string) => call<null>("POST", runFile(id, "paid"));
+export const linesOf = (id: string, person: string) =>
+  call<LinesOf>("GET", runFile(id, `lines?person=${encodeURIComponent(person)}`));
+export const daysOf = (person: string, first: string, last: string) =>
+  call<DaysOf>("GET", `/api/v1/people/${encodeURIComponent(person)}/days?first=${first}&last=${last}`);
+
 const ways = (person: string, rest: string) => `/api/v1/people/${encodeURIComponent(person)}/${rest}`;
 export const waysOf = (person: string) => call<WaysIn>("GET", ways(person, "ways"));
 export const newPin = (person: string) => call<PinShown>("POST", ways(person, "pin"));

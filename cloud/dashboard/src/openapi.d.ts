@@ -225,6 +225,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people/{id}/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["periods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["look"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs/{id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["lock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs/{id}/paid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pay-runs/{id}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{id}/ways": {
         parameters: {
             query?: never;
@@ -339,6 +467,232 @@ export interface components {
             /** Format: uuid */
             by: string;
             what: string;
+        };
+        LinesOf: {
+            adjustments: components["schemas"]["AdjustmentRow"][];
+            lines: components["schemas"]["LineRow"][];
+        };
+        LineRow: {
+            amount: components["schemas"]["Number"];
+            component: string;
+            currency: string;
+            /** Format: date */
+            day: string;
+            /** Format: date */
+            due: string;
+            factor: components["schemas"]["Number"];
+            /** Format: date-time */
+            from: string;
+            hours: components["schemas"]["Number"];
+            per_hour: components["schemas"]["Number"];
+            punches: components["schemas"]["PunchRef"][];
+            /** Format: int32 */
+            rules: number;
+            /** Format: int64 */
+            seconds: number;
+            /** Format: uuid */
+            shift?: string | null;
+            text: string;
+            /** Format: date-time */
+            to: string;
+            why: string;
+        };
+        PunchRef: {
+            /** Format: uuid */
+            outbox: string;
+            /** Format: int64 */
+            seq: number;
+        };
+        Number: number;
+        AdjustmentRow: {
+            amount: components["schemas"]["Number"];
+            currency: string;
+            /** Format: date */
+            day: string;
+            hours: components["schemas"]["Number"];
+            /** Format: uuid */
+            run: string;
+            /** Format: int64 */
+            seconds: number;
+        };
+        Lock: {
+            accept?: string[];
+        };
+        RunOpened: {
+            /** Format: uuid */
+            before?: string | null;
+            changed: boolean;
+            /** Format: date */
+            first: string;
+            history: components["schemas"]["StepRow"][];
+            /** Format: uuid */
+            id: string;
+            /** Format: date */
+            last: string;
+            paid: components["schemas"]["PaidRow"][];
+            people?: string[] | null;
+            state: string;
+            totals: components["schemas"]["SumRow"][];
+            unsettled: components["schemas"]["OpenRow"][];
+        };
+        OpenRow: {
+            /** Format: date-time */
+            at?: string | null;
+            id: string;
+            kind: string;
+            message: string;
+            name?: string | null;
+            /** Format: uuid */
+            person?: string | null;
+        };
+        SumRow: {
+            amount: components["schemas"]["Number"];
+            currency: string;
+            hours: components["schemas"]["Number"];
+            /** Format: int64 */
+            seconds: number;
+        };
+        PaidRow: {
+            adjusted: components["schemas"]["Number"];
+            amount: components["schemas"]["Number"];
+            before: components["schemas"]["Number"];
+            currency: string;
+            difference: components["schemas"]["Number"];
+            hours: components["schemas"]["Number"];
+            name: string;
+            /** Format: uuid */
+            person: string;
+            /** Format: int64 */
+            seconds: number;
+        };
+        StepRow: {
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            by: string;
+            state: string;
+        };
+        Begun: {
+            /** Format: uuid */
+            id: string;
+        };
+        Begin: {
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            people?: string[] | null;
+        };
+        RunRow: {
+            /** Format: date */
+            first: string;
+            history: components["schemas"]["StepRow"][];
+            /** Format: uuid */
+            id: string;
+            /** Format: date */
+            last: string;
+            people?: string[] | null;
+            state: string;
+            totals: components["schemas"]["SumRow"][];
+        };
+        PeriodsRow: {
+            around: components["schemas"]["PeriodRow"][];
+            decided: components["schemas"]["PeriodsFrom"][];
+        };
+        PeriodsFrom: {
+            /** Format: date */
+            from: string;
+            periods: unknown;
+        };
+        PeriodRow: {
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+        };
+        DaysOf: {
+            anomalies: components["schemas"]["AnomalyRow"][];
+            /** Format: date-time */
+            as_of: string;
+            days: components["schemas"]["DayRow"][];
+            /** Format: date */
+            first: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date */
+            last: string;
+            name: string;
+            zone: string;
+        };
+        DayRow: {
+            absent: boolean;
+            amounts: components["schemas"]["AmountRow"][];
+            /** Format: date */
+            date: string;
+            /** Format: int64 */
+            due_s: number;
+            /** Format: int64 */
+            effect_s: number;
+            effects: components["schemas"]["EffectRow"][];
+            /** Format: int64 */
+            late_s: number;
+            /** Format: int64 */
+            left_early_s: number;
+            lines: components["schemas"]["LineRow"][];
+            /** Format: int64 */
+            paid_s: number;
+            /** Format: date-time */
+            planned_from?: string | null;
+            /** Format: date-time */
+            planned_to?: string | null;
+            punches: components["schemas"]["ReadRow"][];
+            /** Format: int64 */
+            session_s: number;
+            sessions: components["schemas"]["StretchRow"][];
+            /** Format: int64 */
+            short_s: number;
+            /** Format: int64 */
+            worked_s: number;
+        };
+        StretchRow: {
+            /** Format: date-time */
+            check_in: string;
+            /** Format: date-time */
+            check_out?: string | null;
+            /** Format: int32 */
+            rules: number;
+            /** Format: int64 */
+            seconds: number;
+            state: string;
+        };
+        ReadRow: {
+            /** Format: date-time */
+            at?: string | null;
+            method: string;
+            /** Format: uuid */
+            outbox: string;
+            read_as: string;
+            /** Format: int64 */
+            seq: number;
+            /** Format: uuid */
+            terminal?: string | null;
+        };
+        EffectRow: {
+            punches: components["schemas"]["PunchRef"][];
+            /** Format: int64 */
+            seconds: number;
+            setting: string;
+        };
+        AmountRow: {
+            amount: components["schemas"]["Number"];
+            currency: string;
+        };
+        AnomalyRow: {
+            /** Format: date-time */
+            at?: string | null;
+            exception: boolean;
+            kind: string;
+            message: string;
         };
         Enrolled: {
             /** Format: uuid */
@@ -1359,6 +1713,442 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    days: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                first: string | null;
+                last: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DaysOf"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    periods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeriodsRow"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunRow"][];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Begin"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOpened"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Lock"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinesOf"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { detailOf } from "./api";
-import { amount, clockTime, count, duration } from "./words";
+import { amount, clockTime, count, duration, hoursOf, minuteOfDay, weekOf } from "./words";
 
 describe("time at the site", () => {
   test("is the site's wall clock, not the browser's", () => {
@@ -35,4 +35,17 @@ test("a refusal is told in the cloud's words", () => {
   expect(detailOf({ detail: "Invalid email or password" }, 401)).toBe("Invalid email or password");
   expect(detailOf({ detail: "email: Field required", errors: [{ loc: ["body", "email"], msg: "Field required" }] }, 422)).toBe("email: Field required");
   expect(detailOf(null, 502)).toBe("The cloud answered with status 502.");
+});
+
+describe("a day as a bar", () => {
+  test("is the wall's, over midnight too", () => {
+    expect(minuteOfDay("2026-06-01", "2026-06-01T06:00:00Z", "Europe/Berlin")).toBe(480);
+    expect(minuteOfDay("2026-06-01", "2026-06-01T22:30:00Z", "Europe/Berlin")).toBe(1470);
+    expect(minuteOfDay("2026-06-01", "2026-06-01T03:00:00Z", "America/New_York")).toBe(-60);
+  });
+  test("stands in its week", () => {
+    expect(weekOf("2026-06-07")).toEqual(["2026-06-01", "2026-06-07"]);
+    expect(weekOf("2026-12-31")).toEqual(["2026-12-28", "2027-01-03"]);
+  });
+  test("has hours with two places", () => expect([0, 13_800, -1_800].map(hoursOf)).toEqual(["0.00", "3.83", "−0.50"]));
 });

@@ -29,3 +29,28 @@ export function amount(decimal: string, currency: string, language = "en-GB"): s
 export function count(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`;
 }
+
+/** Seconds as hours with two decimal places, `8.50`; for reading only. */
+export function hoursOf(seconds: number): string {
+  const minus = seconds < 0 ? "−" : "";
+  return minus + (Math.abs(seconds) / 3600).toFixed(2);
+}
+
+/** The first and the last date of the week that a date is in; it begins on Monday. */
+export function weekOf(date: string): [string, string] {
+  const day = new Date(`${date}T12:00:00Z`);
+  day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7));
+  const first = day.toISOString().slice(0, 10);
+  day.setUTCDate(day.getUTCDate() + 6);
+  return [first, day.toISOString().slice(0, 10)];
+}
+
+/** How many minutes after the midnight of a date the clock on the wall shows that instant. */
+export function minuteOfDay(date: string, instant: string, zone: string): number {
+  const at = new Date(instant);
+  const day = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(at);
+  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  const [hour = "0", minute = "0"] = time.split(":");
+  const days = Math.round((Date.parse(`${day}T00:00:00Z`) - Date.parse(`${date}T00:00:00Z`)) / 86_400_000);
+  return days * 1440 + Number(hour) * 60 + Number(minute);
+}

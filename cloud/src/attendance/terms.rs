@@ -2,11 +2,14 @@
 
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
-use limen_payroll::{Currency, HourlyRate, Midnight, Pairing, Rate, Rulebook, Rules, Zone};
+use limen_payroll::{
+    Currency, HourlyRate, Midnight, Pairing, PayTerms, Plan, Rate, Rulebook, Rules, Zone, granted,
+};
 use serde::{Deserialize, Serialize};
 
 use super::AttendanceError;
 use crate::App;
+use crate::agreements::{Agreed, House};
 use crate::store::{Person, Tenant};
 
 /// The key of the tenant's setting.
@@ -50,12 +53,18 @@ impl Settings {
 /// What hours are computed under.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The settings.
+    /// The rules in all their versions.
     pub book: Rulebook,
     /// Everybody's rates.
     pub rates: Vec<Rate>,
     /// The tenant's.
     pub currency: Currency,
+    /// Who is to work when, with the leave that was granted.
+    pub plan: Plan,
+    /// The same without leave: what a request for leave is counted against.
+    pub without_leave: Plan,
+    /// What was agreed, as it was said.
+    pub agreed: Agreed,
 }
 
 fn refused(
@@ -78,13 +87,35 @@ pub async fn rules_of(app: &App, tenant: &Tenant) -> Result<Rules, AttendanceErr
     Ok(settings.rules(zone, app.config.repunch_s))
 }
 
+impl House {
+    /// The rules that they make, where `base` holds for what is left out.
+    #[must_use]
+    pub fn rules(&self, version: u32, base: &Rules) -> Rules {
+        Rules {
+            version,
+            repunch_s: self.repunch_s.unwrap_or(base.repunch_s),
+            max_session_s: self.max_session_s.unwrap_or(base.max_session_s),
+            day_start: self.day_start.unwrap_or(base.day_start),
+            pairing: self.pairing.unwrap_or(base.pairing),
+            midnight: self.midnight.unwrap_or(base.midnight),
+            pay: self.pay.clone(),
+            ..base.clone()
+        }
+    }
+}
+
 impl Terms {
-    /// Of these people, under these rules. A rate that is stored with an instant holds from the beginning of
-    /// that day at the site.
+    /// Of these people: what holds before anything was agreed, and then what was agreed. A rate that is stored with
+    /// an instant holds from the beginning of that day at the site, until a contract begins.
     ///
     /// # Errors
-    /// When the rules, the currency or a rate can't stand.
-    pub fn new(tenant: &Tenant, people: &[Person], rules: Rules) -> Result<Self, AttendanceError> {
+    /// When the rules, the currency, a rate or the plan can't stand.
+    pub fn new(
+        tenant: &Tenant,
+        people: &[Person],
+        first: Rules,
+        agreed: Agreed,
+    ) -> Result<Self, AttendanceError> {
         let currency: Currency = tenant
             .currency
             .parse()
@@ -94,7 +125,7 @@ impl Terms {
             for &(from, per_hour) in &person.rates {
                 let per_hour = HourlyRate::try_from(per_hour)
                     .map_err(|cause| refused("hourly rate")(cause.into()))?;
-                let from = rules.zone.local(from).date();
+                let from = first.zone.local(from).date();
                 rates.push(Rate {
                     person: person.id.0,
                     from,
@@ -102,13 +133,60 @@ impl Terms {
                     currency,
                 });
             }
+            let contracts = agreed.contracts.get(&person.id.0);
+            rates.extend(
+                contracts
+                    .into_iter()
+                    .flatten()
+                    .map(|(from, contract)| Rate {
+                        person: person.id.0,
+                        from: *from,
+                        per_hour: contract.per_hour,
+                        currency: contract.currency.unwrap_or(currency),
+                    }),
+            );
         }
-        let book = Rulebook::new(rules).map_err(|cause| refused("rules")(cause.into()))?;
+        let mut book =
+            Rulebook::new(first.clone()).map_err(|cause| refused("rules")(cause.into()))?;
+        for version in &agreed.rules {
+            let rules = version.house.rules(version.number, &first);
+            let from = rules.zone.day_begin(version.from, rules.day_start);
+            book = book
+                .with(from, rules)
+                .map_err(|cause| refused("rules")(cause.into()))?;
+        }
+        let without_leave = Plan::new(
+            agreed.shifts.clone(),
+            agreed.assignments.clone(),
+            &agreed.overrides,
+            agreed.holidays.clone(),
+        )
+        .map_err(|cause| refused("plan")(cause.into()))?;
+        let away = granted(
+            &agreed.leave_requests(),
+            &agreed.leave_types,
+            &without_leave,
+            &book,
+        );
         Ok(Self {
+            plan: without_leave.clone().with_leave(away),
+            without_leave,
             book,
             rates,
             currency,
+            agreed,
         })
+    }
+
+    /// What a statement is made by.
+    #[must_use]
+    pub fn pay_terms(&self) -> PayTerms<'_> {
+        PayTerms {
+            rules: &self.book,
+            plan: &self.plan,
+            rates: &self.rates,
+            approvals: &self.agreed.approvals,
+        }
     }
 
     /// Who has made no punch for longer than this has no session going on, and no double read.

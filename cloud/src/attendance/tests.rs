@@ -112,7 +112,13 @@ impl Book {
         };
         let zone = limen_payroll::Zone::named(&tenant.site.zone).unwrap();
         let people = vec![anna];
-        let terms = Terms::new(&tenant, &people, self.settings.rules(zone, 60)).unwrap();
+        let terms = Terms::new(
+            &tenant,
+            &people,
+            self.settings.rules(zone, 60),
+            Agreed::default(),
+        )
+        .unwrap();
         let read = Read::of(&self.facts, &self.marks);
         Attendance::conclude(tenant, people, terms, read, at(now))
     }

@@ -77,11 +77,12 @@ async fn employees(
     Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<EmployeeRow>>> {
     let paid = app.store.paid_sessions(account.tenant, None).await?;
+    let locked = payrun::runs::locked_scopes(&app, account.tenant).await?;
     let attendance = Attendance::of(&app, account.tenant, None, app.now()).await?;
     let status = attendance.status();
     let rows = attendance.people.iter().map(|person| {
         let inside = status.get(&person.id).filter(|status| status.inside);
-        let due = payrun::due(&attendance, &paid, person.id);
+        let due = payrun::due(&attendance, (&paid, &locked), person.id);
         let rate = person
             .rates
             .iter()
@@ -197,7 +198,7 @@ struct SessionRow {
 
 /// What somebody has to look at.
 #[derive(Serialize, ToSchema)]
-struct AnomalyRow {
+pub(super) struct AnomalyRow {
     /// One word for it.
     #[schema(example = "forgotten")]
     kind: &'static str,
@@ -221,7 +222,7 @@ impl From<&Anomaly> for AnomalyRow {
     }
 }
 
-fn word(state: Standing) -> &'static str {
+pub(super) fn word(state: Standing) -> &'static str {
     match state {
         Standing::Open => "open",
         Standing::Closed => "closed",

@@ -27,6 +27,14 @@ pub(super) const OFFICE: Who = Who::Roles(&[Owner, Hr]);
 pub(super) const WATCHERS: Who = Who::Roles(&[Owner, Hr, Manager, Auditor]);
 /// Sees terminals and what they are told.
 const ROUND: Who = Who::Roles(&[Owner, Hr, Manager, Auditor, Technician]);
+/// Sees pay.
+const BOOKS: Who = Who::Roles(&[Owner, Hr, Auditor]);
+/// Plans work and decides about hours.
+const PLANNERS: Who = Who::Roles(&[Owner, Hr, Manager]);
+/// Sees hours: everybody's, or their own.
+const HOURS: Who = Who::Roles(&[Owner, Hr, Manager, Auditor, Employee]);
+/// Asks for leave, for themselves or for others.
+const ASKERS: Who = Who::Roles(&[Owner, Hr, Manager, Employee]);
 const CRAFT: Who = Who::Roles(&[Owner, Technician]);
 const REVIEW: Who = Who::Roles(&[Owner, Auditor]);
 const PEOPLE: Who = Who::Roles(&[Employee]);
@@ -71,6 +79,44 @@ pub const RIGHTS: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/live", WATCHERS),
     ("get", "/api/v1/live/events", WATCHERS),
     ("get", "/api/v1/people/{id}/timesheet", WATCHERS),
+    ("get", "/api/v1/people/{id}/days", HOURS),
+    ("get", "/api/v1/timesheets", WATCHERS),
+    ("get", "/api/v1/analytics", WATCHERS),
+    ("get", "/api/v1/analytics.csv", WATCHERS),
+    ("get", "/api/v1/register.csv", WATCHERS),
+    ("get", "/api/v1/register/verified", WATCHERS),
+    ("get", "/api/v1/rules", WATCHERS),
+    ("put", "/api/v1/rules", OFFICE),
+    ("get", "/api/v1/pay-periods", WATCHERS),
+    ("put", "/api/v1/pay-periods", OFFICE),
+    ("get", "/api/v1/people/{id}/contracts", BOOKS),
+    ("put", "/api/v1/people/{id}/contracts", OFFICE),
+    ("get", "/api/v1/shifts", HOURS),
+    ("put", "/api/v1/shifts", OFFICE),
+    ("get", "/api/v1/plan", HOURS),
+    ("put", "/api/v1/plan", PLANNERS),
+    ("post", "/api/v1/plan/copy", PLANNERS),
+    ("get", "/api/v1/holidays", HOURS),
+    ("put", "/api/v1/holidays", OFFICE),
+    ("post", "/api/v1/holidays/calendar", OFFICE),
+    ("get", "/api/v1/export-columns", BOOKS),
+    ("put", "/api/v1/export-columns", OFFICE),
+    ("get", "/api/v1/leave/types", HOURS),
+    ("put", "/api/v1/leave/types", OFFICE),
+    ("get", "/api/v1/leave", HOURS),
+    ("post", "/api/v1/leave", ASKERS),
+    ("post", "/api/v1/leave/{id}/decision", ASKERS),
+    ("get", "/api/v1/people/{id}/leave", HOURS),
+    ("post", "/api/v1/people/{id}/overtime", PLANNERS),
+    ("get", "/api/v1/pay-runs", BOOKS),
+    ("post", "/api/v1/pay-runs", OFFICE),
+    ("get", "/api/v1/pay-runs/{id}", BOOKS),
+    ("post", "/api/v1/pay-runs/{id}/review", OFFICE),
+    ("post", "/api/v1/pay-runs/{id}/lock", OFFICE),
+    ("post", "/api/v1/pay-runs/{id}/paid", OFFICE),
+    ("get", "/api/v1/pay-runs/{id}/lines", BOOKS),
+    ("get", "/api/v1/pay-runs/{id}/export.csv", BOOKS),
+    ("get", "/api/v1/pay-runs/{id}/statement.pdf", BOOKS),
     ("post", "/api/v1/employees", OFFICE),
     ("post", "/api/v1/invitations", OFFICE),
     ("get", "/api/v1/people/{id}/ways", WATCHERS),

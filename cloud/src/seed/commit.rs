@@ -214,7 +214,9 @@ async fn paid(app: &App, house: &House) -> Result<usize, SeedError> {
             .collect();
         if !sessions.is_empty() {
             let by = house.employer.account();
-            marked += app.store.mark_paid(tenant, sessions, by, app.now()).await?;
+            let locked = app.store.seen(tenant).await?.locked;
+            let mark = app.store.mark_paid(tenant, sessions, locked, by, app.now());
+            marked += mark.await?;
         }
     }
     Ok(marked)

@@ -13,6 +13,7 @@ use super::plan::House;
 use super::records::Session;
 use super::{Row, SeedError};
 use crate::App;
+use crate::agreements::Agreed;
 use crate::attendance::Attendance;
 use crate::attendance::read::Read;
 use crate::attendance::terms::{self, Terms};
@@ -160,7 +161,8 @@ pub(super) async fn foretold(app: &App, house: &House) -> Result<Vec<Row>, SeedE
         });
     }
     let rules = terms::rules_of(app, &found).await?;
-    let terms = Terms::new(&found, &people, rules)?;
+    let agreed = Agreed::of(&app.store.agreements(found.id, None).await?)?;
+    let terms = Terms::new(&found, &people, rules, agreed)?;
     let attendance = Attendance::conclude(found, people, terms, Read::of(&facts, &marks), now);
     Ok(rows(house, &facts, &attendance))
 }

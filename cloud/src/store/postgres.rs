@@ -10,6 +10,7 @@
 //! kept without its detail: that names values.
 
 mod accounts;
+mod agreements;
 mod audit;
 mod claims;
 mod ledger;
@@ -18,6 +19,7 @@ mod pay;
 mod people;
 mod record;
 mod refusal;
+mod register;
 mod roster;
 mod rows;
 mod server;
@@ -367,12 +369,13 @@ impl House for Postgres {
         &self,
         tenant: TenantId,
         sessions: Vec<PaidSession>,
+        locked: u64,
         by: AccountId,
         now: Timestamp,
     ) -> Answer<usize> {
-        let asked = (tenant, sessions, by, now);
-        self.write(asked, |t, (tenant, sessions, by, now)| {
-            Box::pin(pay::mark_paid(t, *tenant, sessions, *by, *now))
+        let asked = (tenant, sessions, locked, (by, now));
+        self.write(asked, |t, (tenant, sessions, locked, by)| {
+            Box::pin(pay::mark_paid(t, *tenant, sessions, *locked, *by))
         })
     }
 }

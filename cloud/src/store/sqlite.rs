@@ -4,11 +4,13 @@
 //! returns (`synchronous=FULL`), and what is deleted is overwritten (`secure_delete`).
 
 mod accounts;
+mod agreements;
 mod audit;
 mod claims;
 mod ledger;
 mod pay;
 mod people;
+mod register;
 mod roster;
 mod rows;
 mod staff;
@@ -357,9 +359,10 @@ impl House for Sqlite {
         &self,
         tenant: TenantId,
         sessions: Vec<PaidSession>,
+        locked: u64,
         by: AccountId,
         now: Timestamp,
     ) -> Answer<usize> {
-        self.write(move |t| pay::mark_paid(t, tenant, &sessions, by, now))
+        self.write(move |t| pay::mark_paid(t, tenant, &sessions, locked, (by, now)))
     }
 }

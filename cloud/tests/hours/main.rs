@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod checkins;
+mod clerk;
 #[path = "../store/database.rs"]
 #[expect(dead_code, reason = "another test makes more of it")]
 mod database;

@@ -108,7 +108,7 @@ impl Past {
             currency: "EUR".to_owned(),
         };
         self.store
-            .mark_paid(self.tenant, vec![session], person, self.now)
+            .mark_paid(self.tenant, vec![session], 0, person, self.now)
             .await
             .unwrap()
     }
@@ -155,6 +155,11 @@ impl Past {
     /// The outbox of the cloud's own terminal.
     pub async fn outbox(&self) -> Uuid {
         self.store.api_head(self.tenant).await.unwrap().outbox
+    }
+
+    /// Whoever writes into the database does something.
+    pub fn changed_behind_its_back(&self, sql: &str) {
+        self.database.rows(sql, &[]);
     }
 
     /// Every stored event, as it was signed.

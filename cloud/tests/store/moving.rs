@@ -1,5 +1,7 @@
 //! Moving: that it knows every table and column, and that a copy which is not equal is not kept.
 
+use limen_cloud::store::agreements::{Agreements as _, NewAgreement, NewRun, Topic};
+use limen_cloud::store::audit::Deed;
 use limen_cloud::store::moving::{Kind, MoveError, TABLES, move_house};
 use limen_cloud::store::sqlite::Sqlite;
 use limen_cloud::store::staff::{NewLink, Purpose};
@@ -35,6 +37,31 @@ async fn lived_in(file: &std::path::Path) -> Sqlite {
         expires: at(9),
     };
     sqlite.make_link(invited).await.unwrap();
+    let deed = |what| Deed::new(person(0, 0), at(2), what, None);
+    let agreed = |person, body| NewAgreement {
+        topic: Topic::Contract,
+        subject: Uuid::from_u128(1),
+        person,
+        from: jiff::civil::date(2026, 1, 1),
+        body,
+    };
+    let said = vec![
+        agreed(Some(person(0, 1)), Some("{}".to_owned())),
+        agreed(None, None),
+    ];
+    let first = sqlite.agree(tenant(0), said, deed("contract_set"));
+    assert_eq!(first.await.unwrap(), 1);
+    let run = NewRun {
+        id: Uuid::from_u128(2),
+        version: 0,
+        body: "{}".to_owned(),
+        locks: Some((
+            sqlite.seen(tenant(0)).await.unwrap(),
+            vec![(person(0, 1), "{}".to_owned())],
+        )),
+        deed: deed("pay_run_locked"),
+    };
+    sqlite.keep_run(tenant(0), run).await.unwrap();
     sqlite
 }
 

@@ -690,7 +690,7 @@ impl Op {
                 let sessions = sessions.collect();
                 told(
                     store
-                        .mark_paid(tenant(of), sessions, person(of, 0), at(7))
+                        .mark_paid(tenant(of), sessions, 0, person(of, 0), at(7))
                         .await,
                 )
             }

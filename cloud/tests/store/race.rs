@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use limen_cloud::Store;
+use limen_cloud::store::agreements::{Agreements as _, NewRun};
+use limen_cloud::store::audit::Deed;
 use limen_cloud::store::ledger::{ClaimEnd, Ledger as _, NewEvent, Outcome};
 use limen_cloud::store::postgres::Postgres;
 use limen_cloud::store::ways::Ways as _;
@@ -281,11 +283,59 @@ async fn numbers_badges_and_pay_are_given_once() {
     let marked = race.all(|store, n| async move {
         let sessions = vec![paid(0, 1, 10 + n % 3, 5), paid(0, 2, 10, 5)];
         store
-            .mark_paid(tenant(0), sessions, person(0, 0), crate::operations::at(9))
+            .mark_paid(
+                tenant(0),
+                sessions,
+                0,
+                person(0, 0),
+                crate::operations::at(9),
+            )
             .await
             .unwrap()
     });
     assert_eq!(marked.await.into_iter().sum::<usize>(), 2);
+}
+
+/// Two who lock at once have not seen each other's run: what both would pay is paid by one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_runs_that_are_locked_at_once_one_is() {
+    let race = Race::new().await;
+    let store = &race.stores[0];
+    let seen = store.seen(tenant(0)).await.unwrap();
+    let run = |n: u8, version, locks| NewRun {
+        id: id(11, 0, n),
+        version,
+        body: "{}".to_owned(),
+        locks,
+        deed: Deed::new(
+            person(0, 0),
+            crate::operations::at(9),
+            "pay_run_locked",
+            None,
+        ),
+    };
+    for n in 0..MANY {
+        store.keep_run(tenant(0), run(n, 0, None)).await.unwrap();
+    }
+    let answers = race.all(|store, n| {
+        let parts = vec![(person(0, 1), "{}".to_owned())];
+        let run = run(n, 1, Some((seen, parts)));
+        async move { store.keep_run(tenant(0), run).await }
+    });
+    let answers = answers.await;
+    let late = |a: &Result<(), StoreError>| matches!(a, Err(StoreError::Overtaken(_)));
+    assert_eq!(
+        (count(&answers, Result::is_ok), count(&answers, late)),
+        (1, 7)
+    );
+    assert_eq!(store.run_parts(tenant(0), None).await.unwrap().len(), 1);
+    // And whoever pays by the old way has not seen it either.
+    let session = vec![paid(0, 1, 10, 5)];
+    let at = crate::operations::at(9);
+    let stale = store.mark_paid(tenant(0), session.clone(), seen.locked, person(0, 0), at);
+    assert!(late(&stale.await.map(drop)));
+    let fresh = store.mark_paid(tenant(0), session, seen.locked + 1, person(0, 0), at);
+    assert_eq!(fresh.await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows::{bytes32, instant, number};
-use super::{Result, Tx, audit};
+use super::{Result, Tx, agreements, audit};
 use crate::store::audit::Deed;
 use crate::store::forms::integer;
 use crate::store::{AccountId, ApiHead, PaidSession, PunchKey, StoreError, TenantId};
@@ -63,9 +63,13 @@ pub(super) async fn mark_paid(
     t: &Tx<'_>,
     tenant: TenantId,
     sessions: &[PaidSession],
-    by: AccountId,
-    now: Timestamp,
+    locked: u64,
+    (by, now): (AccountId, Timestamp),
 ) -> Result<usize> {
+    agreements::alone(t, tenant).await?;
+    if agreements::seen(t, tenant).await?.locked != locked {
+        return Err(StoreError::Overtaken("a pay run was locked meanwhile"));
+    }
     // Whether time of a person is paid already is only known while nobody else can pay it.
     let people: Vec<Uuid> = sessions.iter().map(|session| session.person.0).collect();
     t.rows(

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::audit;
 use super::rows::{Id, id, instant, number};
+use super::{agreements, audit};
 use crate::store::audit::Deed;
 use crate::store::forms::integer;
 use crate::store::{AccountId, ApiHead, PaidSession, PunchKey, StoreError, TenantId};
@@ -70,9 +70,12 @@ pub(super) fn mark_paid(
     t: &Transaction<'_>,
     tenant: TenantId,
     sessions: &[PaidSession],
-    by: AccountId,
-    now: Timestamp,
+    locked: u64,
+    (by, now): (AccountId, Timestamp),
 ) -> Result<usize> {
+    if agreements::seen(t, tenant)?.locked != locked {
+        return Err(StoreError::Overtaken("a pay run was locked meanwhile"));
+    }
     let mut marked = 0;
     let mut statement = t.prepare_cached(
         "INSERT OR IGNORE INTO paid_sessions
