@@ -34,15 +34,15 @@ fn berlin(local: &str) -> Timestamp {
     local.to_zoned(zone).unwrap().timestamp()
 }
 
-struct House {
-    server: Server,
-    past: Past,
-    owner: String,
-    anna: String,
+pub struct House {
+    pub server: Server,
+    pub past: Past,
+    pub owner: String,
+    pub anna: String,
 }
 
 impl House {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let more = "registration = \"open\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"";
         let server = Server::configured(&config(more));
         server.employer("Ada", &bundled("obama.jpg"), false).await;
@@ -58,7 +58,7 @@ impl House {
         house
     }
 
-    async fn enrol(&self, name: &str) -> String {
+    pub async fn enrol(&self, name: &str) -> String {
         let form = Form::new()
             .text("username", name.to_owned())
             .text("email", email(name))
@@ -70,7 +70,13 @@ impl House {
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
-    async fn ask(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answer {
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let mut request = self.server.ask(method, &format!("/api/v1/{path}"));
         request = request.bearer_auth(token);
         if let Some(body) = body {
@@ -79,23 +85,23 @@ impl House {
         self.server.send(request).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let answer = self.ask(Method::GET, path, &self.owner, None).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         answer.body
     }
 
-    async fn put(&self, path: &str, body: Value) {
+    pub async fn put(&self, path: &str, body: Value) {
         let answer = self.ask(Method::PUT, path, &self.owner, Some(body)).await;
         assert_eq!(answer.status, 204, "{path}: {answer:?}");
     }
 
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.ask(Method::POST, path, &self.owner, Some(body)).await
     }
 
     /// Everything that was agreed with Anna, as the page says it.
-    async fn agree(&self) {
+    pub async fn agree(&self) {
         let anna = &self.anna;
         let rules = json!({
             "pay": {
@@ -171,7 +177,7 @@ impl House {
     }
 
     /// Anna's June; her forgotten check-out of the 16th is there.
-    async fn punches(&self) {
+    pub async fn punches(&self) {
         for row in table("The punches") {
             let date = &row[0][..10];
             let punches = row[1].split(", ").filter(|punch| !punch.is_empty());
@@ -183,7 +189,7 @@ impl House {
         self.punch("Anna", "2026-06-16 16:30", "out").await;
     }
 
-    async fn punch(&self, who: &str, local: &str, way: &str) {
+    pub async fn punch(&self, who: &str, local: &str, way: &str) {
         let way = match way {
             "in" => Direction::In,
             _ => Direction::Out,
@@ -194,7 +200,7 @@ impl House {
     }
 
     /// A run of a month; its address.
-    async fn run(&self, first: &str, last: &str) -> String {
+    pub async fn run(&self, first: &str, last: &str) -> String {
         let begun = self
             .post("pay-runs", json!({"first": first, "last": last}))
             .await;
@@ -202,12 +208,12 @@ impl House {
         format!("pay-runs/{}", begun.body["id"].as_str().unwrap())
     }
 
-    async fn step(&self, run: &str, step: &str, body: Value) -> Answer {
+    pub async fn step(&self, run: &str, step: &str, body: Value) -> Answer {
         self.post(&format!("{run}/{step}"), body).await
     }
 
     /// Reviews and locks.
-    async fn lock(&self, run: &str, accept: &[Value]) {
+    pub async fn lock(&self, run: &str, accept: &[Value]) {
         let reviewed = self.step(run, "review", json!({})).await;
         assert_eq!(reviewed.status, 204, "{reviewed:?}");
         let locked = self.step(run, "lock", json!({"accept": accept})).await;
@@ -323,7 +329,7 @@ async fn the_month_of_the_page_is_the_same_through_the_server() {
 }
 
 impl House {
-    async fn staff(&self, name: &str, role: Role) -> String {
+    pub async fn staff(&self, name: &str, role: Role) -> String {
         let inviting = json!({"email": email(name), "role": role.as_str()});
         let invited = self.post("staff", inviting).await;
         let link = invited.body["link"].as_str().unwrap();

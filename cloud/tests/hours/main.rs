@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod agreed;
 mod checkins;
 mod clerk;
 #[path = "../store/database.rs"]
