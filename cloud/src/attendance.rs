@@ -280,9 +280,10 @@ async fn terms(
         .ok_or(AttendanceError::NoTenant(tenant))?;
     let people = match person {
         None => app.store.people(tenant).await?,
+        // Hours of whoever left are paid too.
         Some(person) => app
             .store
-            .person(tenant, person)
+            .person_ever(tenant, person)
             .await?
             .into_iter()
             .collect(),

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use limen_face::quality::{Bar, Flaw};
 use limen_face::{
-    Calibration, Embedding, FaceError, Frame, Models, NotOneFace, PictureError, Probe, Template,
-    TemplateError, ZooError, only_face,
+    Calibration, Detection, Embedding, FaceError, Frame, Models, NotOneFace, PictureError, Probe,
+    Quality, Template, TemplateError, ZooError, only_face,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ use crate::App;
 use crate::store::{Account, AccountId, OwnedTemplate, SealedTemplate, StoreError, TenantId};
 use crate::vault::{Sealed, VaultError};
 
-pub use identify::{identify_for_log_in, is_among};
+pub use identify::{double_of, identify_for_log_in, is_among, near_twins};
 
 /// Version of a template's bytes, as `limen-face` writes them.
 const TEMPLATE_VERSION: i64 = 1;
@@ -51,6 +52,9 @@ pub enum EnrolmentError {
     /// The face can't be processed.
     #[error(transparent)]
     Face(#[from] FaceError),
+    /// The face would make a poor template.
+    #[error(transparent)]
+    Flawed(#[from] Flaw),
     /// One of several pictures, counted from 1.
     #[error("picture {number}: {source}")]
     OneOf {
@@ -88,6 +92,7 @@ impl EnrolmentError {
             Self::Picture(_)
                 | Self::NotOneFace(_)
                 | Self::Face(FaceError::NoShape)
+                | Self::Flawed(_)
                 | Self::OneOf { .. }
                 | Self::Pictures(_)
         )
@@ -110,6 +115,71 @@ pub struct Enrolment {
     pub template: Template,
     /// The same pictures as a probe, to see whether somebody has this face already.
     pub probe: Probe,
+}
+
+/// How good a picture has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// One face is enough: whoever sends it has seen it.
+    OneFace,
+    /// As good as an enrolment's picture should be.
+    Every,
+}
+
+/// Refuses a face that would make a poor template.
+fn flawless(models: &Models, frame: &Frame, face: &Detection) -> Result<(), EnrolmentError> {
+    let aligned = models.align(frame, face)?;
+    match Quality::of(frame, face, &aligned).flaw(&Bar::default()) {
+        Some(flaw) => Err(flaw.into()),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with a picture, as a word and in a sentence; nothing where it will do.
+pub struct Judged(pub Option<(&'static str, String)>);
+
+/// Says whether a picture will do for an enrolment.
+///
+/// # Errors
+/// When the work can't be done.
+pub async fn judge(app: &App, picture: Bytes) -> Result<Judged, EnrolmentError> {
+    app.metrics.pictures.inc();
+    let work = move |models: &Models| {
+        let frame = Frame::decode(&picture)?;
+        drop(picture);
+        let faces = models.detect(&frame)?;
+        flawless(models, &frame, only_face(&faces, &frame)?)
+    };
+    match app.faces.work(work).await {
+        Ok(()) => Ok(Judged(None)),
+        Err(error) => match reason(&error) {
+            Some(word) => Ok(Judged(Some((word, error.to_string())))),
+            None => Err(error),
+        },
+    }
+}
+
+/// A word for what is wrong with a picture.
+fn reason(error: &EnrolmentError) -> Option<&'static str> {
+    Some(match error {
+        EnrolmentError::Picture(_) => "unreadable",
+        EnrolmentError::NotOneFace(NotOneFace::None) | EnrolmentError::Face(FaceError::NoShape) => {
+            "none"
+        }
+        EnrolmentError::NotOneFace(NotOneFace::Several) => "several",
+        EnrolmentError::Flawed(flaw) => match flaw {
+            Flaw::Small => "small",
+            Flaw::Cropped => "cropped",
+            Flaw::Dark => "dark",
+            Flaw::Overexposed => "overexposed",
+            Flaw::Backlit => "backlit",
+            Flaw::Occluded => "occluded",
+            Flaw::Turned => "turned",
+            Flaw::Leaning => "leaning",
+            Flaw::Blurred => "blurred",
+        },
+        _ => return None,
+    })
 }
 
 /// What a verification is for. Each has its tolerance on the plain distance, an upper bound.
@@ -191,13 +261,21 @@ impl Faces {
         .map_err(|_| EnrolmentError::Stopped)?
     }
 
-    async fn embedding(&self, app: &App, picture: Bytes) -> Result<Embedding, EnrolmentError> {
+    async fn embedding(
+        &self,
+        app: &App,
+        picture: Bytes,
+        care: Care,
+    ) -> Result<Embedding, EnrolmentError> {
         app.metrics.pictures.inc();
         self.work(move |models| {
             let frame = Frame::decode(&picture)?;
             drop(picture);
             let faces = models.detect(&frame)?;
             let face = only_face(&faces, &frame)?;
+            if care == Care::Every {
+                flawless(models, &frame, face)?;
+            }
             Ok(models.embed(&frame, face)?)
         })
         .await
@@ -209,7 +287,7 @@ impl Faces {
 /// # Errors
 /// When the picture can't be read or shows not exactly one person.
 pub async fn probe_from_upload(app: &App, picture: Bytes) -> Result<Probe, EnrolmentError> {
-    let embedding = app.faces.embedding(app, picture).await?;
+    let embedding = app.faces.embedding(app, picture, Care::OneFace).await?;
     Ok(Probe::from_frames(&[embedding])?)
 }
 
@@ -221,13 +299,32 @@ pub async fn template_from_uploads(
     app: &App,
     pictures: Vec<Bytes>,
 ) -> Result<Enrolment, EnrolmentError> {
+    template_of(app, pictures, Care::OneFace).await
+}
+
+/// [`template_from_uploads`] of pictures that nobody but their sender has seen: each has to be good.
+///
+/// # Errors
+/// As there.
+pub async fn careful_template(
+    app: &App,
+    pictures: Vec<Bytes>,
+) -> Result<Enrolment, EnrolmentError> {
+    template_of(app, pictures, Care::Every).await
+}
+
+async fn template_of(
+    app: &App,
+    pictures: Vec<Bytes>,
+    care: Care,
+) -> Result<Enrolment, EnrolmentError> {
     let count = pictures.len();
     if count == 0 || count > MOST_PICTURES {
         return Err(EnrolmentError::Pictures(count));
     }
     let mut embeddings = Vec::with_capacity(count);
     for (number, picture) in (1..).zip(pictures) {
-        let embedding = app.faces.embedding(app, picture).await;
+        let embedding = app.faces.embedding(app, picture, care).await;
         embeddings.push(embedding.map_err(|source| {
             if count == 1 || !source.is_about_the_picture() {
                 return source;

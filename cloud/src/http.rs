@@ -4,17 +4,22 @@
 //! where nothing matches.
 
 mod agreed;
+mod alike;
 mod answered;
 mod assets;
 pub mod attendance;
 mod audit;
 pub mod auth;
+mod consents;
 pub mod employees;
+mod enrolment_link;
 pub mod error;
+mod export;
 mod exports;
 pub mod form;
 mod house;
 mod inspection;
+mod keeping;
 mod leave;
 mod links;
 pub mod live;
@@ -131,6 +136,11 @@ fn v1() -> OpenApiRouter<Arc<App>> {
         .merge(inspection::routes())
         .merge(statements::routes())
         .merge(ways::routes())
+        .merge(alike::routes())
+        .merge(consents::routes())
+        .merge(enrolment_link::routes())
+        .merge(keeping::routes())
+        .merge(export::routes())
         .merge(live::routes())
         .merge(terminals::routes())
         .merge(house::routes())
@@ -184,6 +194,7 @@ pub fn router(app: Arc<App>) -> Router {
     .route("/join", get(assets::by_link))
     .route("/reset", get(assets::by_link))
     .route("/verify", get(assets::by_link))
+    .route("/enrol", get(assets::by_link))
     .method_not_allowed_fallback(wrong_method)
     .merge(seed)
     .fallback(assets::other)

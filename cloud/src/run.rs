@@ -19,7 +19,7 @@ use crate::store::moving::{self, MoveError};
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::{self, Sqlite};
 use crate::vault::{private_folder, write_private};
-use crate::{App, Config, StartError, downlink, http, link, listener, metrics};
+use crate::{App, Config, StartError, downlink, http, link, listener, metrics, retention};
 
 /// File in the data folder with the one-time set-up link.
 const SETUP_LINK: &str = "setup-link";
@@ -211,6 +211,11 @@ pub async fn run(config: Config, data: &Path) -> Result<(), RunError> {
         serve(&mut serving, "terminals' TLS listener", terminals);
     }
     serve(&mut serving, "downlink", downlink::serve(Arc::clone(&app)));
+    serve(
+        &mut serving,
+        "rules of keeping",
+        retention::serve(Arc::clone(&app)),
+    );
     if let Some(broker) = broker {
         let linked = app.linked.clone();
         let linking = link::serve(Arc::clone(&app), broker, linked);

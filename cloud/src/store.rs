@@ -1,10 +1,12 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
-//! [`Store`] is what every other module sees. It is the sum of seven traits: [`House`] (who there is: tenants,
+//! [`Store`] is what every other module sees. It is the sum of eleven traits: [`House`] (who there is: tenants,
 //! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said: events, terminals, claims),
 //! [`Register`] (their chains), [`Ways`] (PINs and badges), [`Agreements`] (what was agreed about pay, pay runs),
-//! [`Staff`] (who helps an owner, links by e-mail) and [`Audit`] (what was done). Each database has its own
-//! implementation; none is visible here.
+//! [`Staff`] (who helps an owner, links by e-mail), [`Consents`] (what people agreed to, what rests on it, and its
+//! erasure), [`Enrolling`] (links by which people enrol themselves), [`Leaving`] (who leaves, and what is kept too
+//! long), [`Alike`] (doubles and twins) and [`Audit`] (what was done). Each database has its own implementation; none
+//! is visible here.
 //!
 //! The tenant stands first in every key and every query; the few look-ups without a tenant (an e-mail, a
 //! session's key, a terminal's id) find the tenant and are unique in the installation.
@@ -12,8 +14,12 @@
 //! six places.
 
 pub mod agreements;
+pub mod alike;
 pub mod audit;
+pub mod consents;
+pub mod enrolling;
 mod forms;
+pub mod leaving;
 pub mod ledger;
 pub mod moving;
 mod placing;
@@ -31,7 +37,11 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 pub use agreements::Agreements;
+pub use alike::Alike;
 pub use audit::Audit;
+pub use consents::Consents;
+pub use enrolling::Enrolling;
+pub use leaving::Leaving;
 pub use ledger::Ledger;
 pub use register::Register;
 pub use staff::Staff;
@@ -42,11 +52,38 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>
 
 /// Everything that the cloud keeps.
 pub trait Store:
-    House + Ledger + Register + Ways + Agreements + Staff + Audit + Send + Sync
+    House
+    + Ledger
+    + Register
+    + Ways
+    + Agreements
+    + Staff
+    + Consents
+    + Enrolling
+    + Leaving
+    + Alike
+    + Audit
+    + Send
+    + Sync
 {
 }
 
-impl<S: House + Ledger + Register + Ways + Agreements + Staff + Audit + Send + Sync> Store for S {}
+impl<S> Store for S where
+    S: House
+        + Ledger
+        + Register
+        + Ways
+        + Agreements
+        + Staff
+        + Consents
+        + Enrolling
+        + Leaving
+        + Alike
+        + Audit
+        + Send
+        + Sync
+{
+}
 
 /// One employer's organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -574,6 +611,9 @@ pub enum StoreError {
     /// As many as there may be.
     #[error("there are as many {0} as there may be")]
     TooMany(&'static str),
+    /// A template would rest on nothing.
+    #[error("no consent of this person stands")]
+    NoConsent,
     /// Nobody else would be left who may do everything.
     #[error("this is the only owner: make somebody else one first")]
     LastOwner,

@@ -436,7 +436,7 @@ const askedJson = (path, value) => asked(path, JSON.stringify(value), { "content
 
 async function enrol({ name, email, password, photos }) {
   const form = new FormData();
-  const fields = { username: name, email, password, hourly_rate: "21.50" };
+  const fields = { username: name, email, password, hourly_rate: "21.50", consent: "paper" };
   for (const [field, value] of Object.entries(fields)) form.append(field, value);
   for (const file of photos) form.append("image", new Blob([await readFile(photo(file))]), file);
   return (await (await asked("/api/v1/employees", form)).json()).id;

@@ -53,6 +53,12 @@ async function checkIn(cloud, person, file) {
   return asked(`${cloud.url}/attendance/checkin`, { image: await openAsBlob(photo(file)) }, access_token);
 }
 
+/** Says that somebody signed, in the form that is open. */
+async function signed(page) {
+  await page.getByLabel("They have signed the consent text").check();
+  await page.getByLabel("They read it in").selectOption({ label: "German" });
+}
+
 async function addPerson(page, person, files) {
   await page.getByRole("button", { name: "Add a person" }).click();
   await page.getByLabel("Name").fill(person.name);
@@ -60,6 +66,7 @@ async function addPerson(page, person, files) {
   await page.getByLabel("First password").fill(person.password);
   await page.getByLabel("Pay per hour").fill("21.50");
   await page.getByLabel("Photos").setInputFiles(files.map(photo));
+  await signed(page);
   await page.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByRole("row", { name: person.name }).waitFor();
 }
@@ -155,12 +162,71 @@ const steps = {
     });
     const file = { name: "blank.png", mimeType: "image/png", buffer: Buffer.from(blank, "base64") };
     await page.getByLabel("Photos").setInputFiles([file]);
+    await signed(page);
     // The browser logs the refusal; it is what this step is about.
     const before = complaints.length;
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.getByRole("alert").getByText(/face/i).waitFor();
     complaints.splice(before, complaints.length, ...complaints.slice(before).filter((said) => !said.includes("status of 400")));
     await page.getByRole("button", { name: "Cancel" }).click();
+  },
+
+  async "somebody enrols themselves by a link, or says no"({ page, cloud, picture, complaints }) {
+    const open = () => page.getByRole("button", { name: `Face, PIN, badges: ${SECOND.name}` }).click();
+    await open();
+    await page.getByRole("heading", { name: `The face of ${SECOND.name}` }).waitFor();
+    await page.getByText("on paper, text 2 in German").waitFor();
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "They withdraw" }).click();
+    await page.getByText("No face is kept.").waitFor();
+    await page.getByText("deleted everywhere").waitFor();
+    const link = async () => {
+      const before = await page.locator("[data-link]").allInnerTexts();
+      await page.getByRole("button", { name: "Make a link" }).click();
+      await page.waitForFunction((old) => document.querySelector("[data-link]") && document.querySelector("[data-link]").textContent !== old, before[0]);
+      return page.locator("[data-link]").innerText();
+    };
+    const first = await link();
+    await page.screenshot({ path: picture.replace(".png", "-person.png"), fullPage: true });
+    await readable(page, "a person");
+    const other = await page.context().newPage();
+    await other.goto(first);
+    await other.getByLabel("Language").selectOption("de");
+    await other.getByText("Sie haben die Wahl.").waitFor();
+    await other.screenshot({ path: picture.replace(".png", "-consent.png"), fullPage: true });
+    await readable(other, "a consent text");
+    await other.getByLabel("Sprache").selectOption("ar");
+    await other.getByText("القرار لك").waitFor();
+    await readable(other, "a consent text in Arabic");
+    await other.getByRole("combobox").selectOption("en");
+    await other.getByRole("button", { name: "I'd rather not" }).click();
+    await other.getByText("does the same and counts the same").waitFor();
+    await other.goto(await link());
+    await other.getByRole("button", { name: "Yes, I agree" }).click();
+    const blank = await other.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [640, 480];
+      canvas.getContext("2d").fillRect(0, 0, 640, 480);
+      return canvas.toDataURL("image/png").split(",")[1];
+    });
+    const file = { name: "blank.png", mimeType: "image/png", buffer: Buffer.from(blank, "base64") };
+    await other.getByLabel("Or choose photos").setInputFiles([file]);
+    await other.getByText("There is no face in it.").waitFor();
+    await other.getByRole("button", { name: "Remove 1" }).click();
+    for (let n = 1; n <= 3; n += 1) {
+      await other.getByLabel("Or choose photos").setInputFiles([photo("biden.jpg")]);
+      await other.getByText("Good", { exact: true }).nth(n - 1).waitFor();
+    }
+    await other.screenshot({ path: picture.replace(".png", "-photos.png"), fullPage: true });
+    await readable(other, "photos of oneself");
+    await other.getByRole("button", { name: "Enrol me with these" }).click();
+    await other.getByText("The doors know you from now on.").waitFor();
+    await other.close();
+    await page.getByRole("button", { name: "Done" }).click();
+    await open();
+    await page.getByText("Enrolled with 3 photos").waitFor();
+    await page.getByText("by their link, text 2").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
   },
 
   async "a claim code has twelve words"(story) {

@@ -27,11 +27,11 @@ export function detailOf(body: unknown, status: number): string {
   return detail ?? `The cloud answered with status ${status}.`;
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function call<T>(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const form = body instanceof FormData;
   const answer = await fetch(path, {
     method,
-    headers: body === undefined || form ? {} : { "content-type": "application/json" },
+    headers: body === undefined || form ? more : { "content-type": "application/json", ...more },
     body: body === undefined ? undefined : form ? body : JSON.stringify(body),
     credentials: "same-origin",
   });
@@ -58,6 +58,36 @@ export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api
 
 export const doors = () => call<Doors>("GET", "/api/v1/site");
 export const setDoors = (body: Doors) => call<Doors>("PUT", "/api/v1/site", body);
+
+const person = (id: string, rest: string) => `/api/v1/people/${encodeURIComponent(id)}/${rest}`;
+export type Consents = Schemas["ConsentsOf"];
+export type Certificate = Schemas["Signed"];
+export const consentTexts = () => call<Schemas["VersionRow"][]>("GET", "/api/v1/consent-texts");
+export const consentText = (version: string) => call<Schemas["TextOf"]>("GET", `/api/v1/consent-texts/${encodeURIComponent(version)}`);
+export const consentsOf = (id: string) => call<Consents>("GET", person(id, "consents"));
+export const enrolFace = (id: string, form: FormData) => call<null>("POST", person(id, "face"), form);
+export const withdrawFace = (id: string) => call<Schemas["Erased"]>("DELETE", person(id, "face"));
+export const erasuresOf = (id: string) => call<Certificate[]>("GET", person(id, "erasures"));
+
+export const enrolmentLink = (id: string, send: boolean) => call<Schemas["LinkMade"]>("POST", person(id, "enrolment-link"), { send });
+export const leave = (id: string) => call<null>("POST", person(id, "leave"), { leaves: true });
+export const exportOf = (id: string) => person(id, "export");
+
+export type Enrolment = Schemas["Opened"];
+const byLink = (token: string) => ({ "x-limen-link": token });
+export const openEnrolment = (token: string) => call<Enrolment>("GET", "/api/v1/enrolment", undefined, byLink(token));
+export const judgePhoto = (token: string, photo: Blob) => {
+  const form = new FormData();
+  form.append("image", photo, "photo.jpg");
+  return call<Schemas["Judgement"]>("POST", "/api/v1/enrolment/photo", form, byLink(token));
+};
+export const enrolMyself = (token: string, form: FormData) => call<null>("POST", "/api/v1/enrolment", form, byLink(token));
+export const decline = (token: string) => call<null>("DELETE", "/api/v1/enrolment", undefined, byLink(token));
+
+export type Keeping = Schemas["Keeping"];
+export const keeping = () => call<Keeping>("GET", "/api/v1/retention");
+export const setKeeping = (rules: Keeping["rules"], dry_run: boolean) => call<Keeping>("PUT", "/api/v1/retention", { rules, dry_run });
+export const former = () => call<Schemas["FormerRow"][]>("GET", "/api/v1/former-people");
 
 export type Member = Schemas["MemberRow"];
 const member = (id: string) => `/api/v1/staff/${encodeURIComponent(id)}`;

@@ -54,3 +54,13 @@ export function minuteOfDay(date: string, instant: string, zone: string): number
   const days = Math.round((Date.parse(`${day}T00:00:00Z`) - Date.parse(`${date}T00:00:00Z`)) / 86_400_000);
   return days * 1440 + Number(hour) * 60 + Number(minute);
 }
+
+/** `German` for `de`; the tag itself where nobody has a name for it. */
+export function languageName(tag: string, language = "en-GB"): string {
+  return new Intl.DisplayNames(language, { type: "language" }).of(tag) ?? tag;
+}
+
+/** A day and a time, `12 Mar 2026, 08:01`, where the reader is. */
+export function dayTime(instant: string, language = "en-GB"): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(new Date(instant));
+}

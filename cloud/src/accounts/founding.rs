@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::enrolment::{self, Enrolment};
 use crate::passwords::PasswordError;
+use crate::store::consents::Given;
 use crate::store::{
     Account, AccountId, Adding, Founding, Kind, NewAccount, NewApi, NewInvitation, NewPerson,
     NewSite, NewTenant, StoreError, TenantId,
@@ -156,6 +157,21 @@ pub async fn add_person(
     attested_by: AccountId,
     by: Adding,
 ) -> Result<AccountId, NoPlace> {
+    enrol_person(app, applicant, hourly_rate, attested_by, by, None).await
+}
+
+/// [`add_person`] with the consent that was given; without one, it is kept as attested.
+///
+/// # Errors
+/// As there.
+pub async fn enrol_person(
+    app: &App,
+    applicant: Applicant,
+    hourly_rate: Decimal,
+    attested_by: AccountId,
+    by: Adding,
+    given: Option<Given>,
+) -> Result<AccountId, NoPlace> {
     let now = app.now();
     let tenant = match by {
         Adding::Employer(tenant) | Adding::Invited(tenant, _) => tenant,
@@ -168,7 +184,10 @@ pub async fn add_person(
         attested_by,
         at: now,
     };
-    app.store.add_person(person, by).await?;
+    match given {
+        Some(given) => app.store.add_consenting(person, by, given).await?,
+        None => app.store.add_person(person, by).await?,
+    }
     let _nobody_listens = app.changed.send(tenant);
     Ok(id)
 }

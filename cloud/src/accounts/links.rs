@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::founding::NoPlace;
 use crate::App;
 use crate::store::staff::{NewLink, Purpose};
-use crate::store::{Account, AccountId, Hash, NewAccount, Role, StoreError};
+use crate::store::{Account, AccountId, Hash, NewAccount, Person, Role, StoreError};
 use crate::tokens;
 
 const JOIN_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -109,6 +109,28 @@ pub async fn forgotten(app: &Arc<App>, email: String) -> Result<(), NoPlace> {
         account.id,
     );
     Ok(())
+}
+
+/// Sends a person the link by which they enrol their own face; whether a letter goes out.
+pub fn send_enrolment(app: &Arc<App>, person: &Person, token: &str) -> bool {
+    let Some(mail) = &app.mail else {
+        return false;
+    };
+    let text = format!(
+        "You may come in by your face, if you want. By this link, good for fourteen days, you read what that means, \
+         and say yes or no:\n{}\n\nA PIN or a badge does the same. Whoever has this link can answer in your place: \
+         pass it on to nobody.\n",
+        mail.link("enrol", token)
+    );
+    let to = person.email.clone();
+    send(
+        app,
+        to,
+        "Your face at the door, if you want",
+        text,
+        person.id,
+    );
+    true
 }
 
 /// Makes somebody who was invited a member of the staff, and gives the e-mail that they log in with.

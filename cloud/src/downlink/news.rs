@@ -11,6 +11,7 @@ use std::time::Duration;
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use jiff::Timestamp;
+use limen_wire::event::Method;
 use limen_wire::roster::{self, Change};
 use limen_wire::topic::Kind;
 use limen_wire::{
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use super::{Downlink, DownlinkError, Known, locked};
 use crate::store::TenantId;
+use crate::store::consents::Proof;
 use crate::store::ledger::RosterPerson;
 use crate::{App, attendance, enrolment, site};
 
@@ -79,9 +81,13 @@ pub(crate) fn greet(app: &Arc<App>, known: &Arc<Known>, session: Uuid, hello: &H
                 held.filter(|held| held.epoch == epoch)
                     .map_or(0, |held| held.version)
             };
+            // Who has still to prove that something is erased gets everybody, and proves it by that.
+            let terminal = &known.terminal;
+            let unproved = app.store.unproved(terminal.tenant, terminal.id).await?;
+            let roster = version(hello.roster);
             *heard = Heard {
                 session,
-                roster: version(hello.roster),
+                roster: if unproved.is_empty() { roster } else { 0 },
                 settings: version(hello.settings),
                 ..Heard::default()
             };
@@ -101,6 +107,8 @@ pub(crate) async fn applied(
     applied: &RosterApplied,
 ) -> Result<(), DownlinkError> {
     let terminal = &known.terminal;
+    // Asked first: what was erased before the contents are read is not among them.
+    let unproved = app.store.unproved(terminal.tenant, terminal.id).await?;
     let held = app
         .store
         .roster_changes(terminal.tenant, terminal.site, model(app), 0)
@@ -114,6 +122,16 @@ pub(crate) async fn applied(
         .iter()
         .map(|person| (person.id, person.template_hash()));
     if roster::digest(pairs).same(&applied.digest) {
+        if !unproved.is_empty() {
+            let proof = Proof {
+                tenant: terminal.tenant,
+                terminal: terminal.id,
+                version: applied.version,
+                digest: applied.digest.0,
+                at: app.now(),
+            };
+            app.store.prove(proof, unproved).await?;
+        }
         return Ok(());
     }
     let heard = app.downlink.heard(terminal.id);
@@ -308,7 +326,10 @@ fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>, face: Face) 
                 number: person.number,
                 pin_verifier: person.pin_verifier,
                 badges: person.badges,
-                second_factor_with: Vec::new(),
+                second_factor_with: match person.is_twin {
+                    true => vec![Method::Face],
+                    false => Vec::new(),
+                },
             }
         })
         .collect()

@@ -150,7 +150,8 @@ fn refused(error: &axum::extract::multipart::MultipartError) -> ApiError {
 }
 
 impl Fields<'_> {
-    fn problem(&mut self, problem: FieldProblem) {
+    /// Adds something that is wrong.
+    pub(super) fn problem(&mut self, problem: FieldProblem) {
         self.problems.push(problem);
     }
 

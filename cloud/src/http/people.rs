@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use limen_face::Probe;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,13 +15,20 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auth::Allowed;
+use super::consents;
 use super::error::{self, ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form::{self, Form, PICTURES_FORM_BYTES};
 use super::register::{check_password, taken};
 use crate::App;
 use crate::accounts::founding::{self, Applicant};
-use crate::enrolment::{self, Enrolment, MOST_PICTURES};
-use crate::store::{Account, Adding, Kind};
+use crate::enrolment::{self, Enrolment, EnrolmentError, MOST_PICTURES};
+use crate::site;
+use crate::store::alike::Found;
+use crate::store::ways::Changing;
+use crate::store::{AccountId, Adding, Kind, TenantId};
+
+/// Tries of a visit, which share the rate of strangers let in.
+const TRIES: f64 = 3.0;
 
 /// These routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -45,6 +53,15 @@ struct EnrolmentForm {
     image: Option<Vec<String>>,
     /// Attests that the person agrees to log in with the face.
     face_login: Option<bool>,
+    /// With pictures: `paper`, which says that the person signed the text.
+    consent: Option<String>,
+    /// The text's version; the current one where it is left out.
+    consent_version: Option<String>,
+    /// The language in which they read it.
+    consent_language: Option<String>,
+    /// When they signed.
+    #[schema(format = DateTime)]
+    consent_at: Option<String>,
 }
 
 /// Who was enrolled.
@@ -92,7 +109,7 @@ async fn enrol(
     Allowed(employer): Allowed,
     form: Form,
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
-    let (username, email, password, hourly_rate, images, face_login) = form.read(|f| {
+    let (username, email, password, hourly_rate, images, face_login, said) = form.read(|f| {
         (
             f.name("username"),
             f.email("email"),
@@ -100,24 +117,25 @@ async fn enrol(
             f.hourly_rate("hourly_rate"),
             f.optional_files("image"),
             f.flag("face_login"),
+            consents::said(f),
         )
     })?;
-    if images.len() > MOST_PICTURES {
-        return Err(ApiError::field(FieldProblem::body(
-            "too_long",
-            "image",
-            format!("At most {MOST_PICTURES} pictures make one template"),
-        )));
-    }
+    check_number(images.len(), MOST_PICTURES)?;
     check_password(&password, &username, &email)?;
     if app.store.account_by_email(email.clone()).await?.is_some() {
         return Err(ApiError::bad_request("Employee already exists"));
     }
     // Whoever gives none comes in by a PIN or a badge.
-    let face = match images.is_empty() {
-        true => None,
-        false => Some(new_face(&app, &employer, images).await?),
+    let (face, given) = match (images.is_empty(), said) {
+        (true, _) => (None, None),
+        (false, None) => return Err(consents::no_consent()),
+        (false, Some(said)) => {
+            let given = consents::on_paper(&app, employer.tenant, said).await?;
+            let face = new_face(&app, employer.tenant, None, images).await?;
+            (Some(face), Some(given))
+        }
     };
+    let probe = face.as_ref().map(|face| face.probe.clone());
     let applicant = Applicant {
         username,
         email,
@@ -126,26 +144,101 @@ async fn enrol(
         face_login,
     };
     let by = Adding::Employer(employer.tenant);
-    let id = founding::add_person(&app, applicant, hourly_rate, employer.id, by)
+    let id = founding::enrol_person(&app, applicant, hourly_rate, employer.id, by, given)
         .await
         .map_err(|error| taken(error, "Employee already exists"))?;
+    if let Some(probe) = probe {
+        let changing = Changing {
+            tenant: employer.tenant,
+            person: id,
+            by: employer.id,
+            at: app.now(),
+        };
+        look_for_twins(&app, changing, probe).await;
+    }
     Ok((StatusCode::CREATED, Json(Enrolled { id: id.0 })))
 }
 
-/// The template of somebody who is nobody's double among the employer's people: two with one face could never be
-/// told apart at a door.
-async fn new_face(app: &Arc<App>, employer: &Account, images: Vec<Bytes>) -> ApiResult<Enrolment> {
+/// Refuses more pictures than make one template.
+pub(super) fn check_number(pictures: usize, most: usize) -> ApiResult<()> {
+    if pictures <= most {
+        return Ok(());
+    }
+    Err(ApiError::field(FieldProblem::body(
+        "too_long",
+        "image",
+        format!("At most {most} pictures make one template"),
+    )))
+}
+
+/// The template of somebody who is nobody's double among the tenant's people, `own` left out: two with one face could
+/// never be told apart at a door.
+pub(super) async fn new_face(
+    app: &Arc<App>,
+    tenant: TenantId,
+    own: Option<Changing>,
+    images: Vec<Bytes>,
+) -> ApiResult<Enrolment> {
     let face = enrolment::template_from_uploads(app, images)
         .await
         .map_err(error::in_registration)?;
-    let colleagues = app
-        .store
-        .templates(employer.tenant, app.faces.model().to_owned())
-        .await?;
-    if enrolment::is_among(app, &colleagues, face.probe.clone()).await? {
-        return Err(ApiError::bad_request("Face already registered"));
-    }
+    check_double(app, tenant, own, &face).await?;
     Ok(face)
+}
+
+/// Refuses a face that another of the tenant's people has, and keeps that for somebody to settle where it is clear who
+/// the one is. Of whom it was settled that they are two, neither is the other's double.
+pub(super) async fn check_double(
+    app: &Arc<App>,
+    tenant: TenantId,
+    own: Option<Changing>,
+    face: &Enrolment,
+) -> ApiResult<()> {
+    let model = app.faces.model().to_owned();
+    let mut colleagues = app.store.templates(tenant, model).await?;
+    if let Some(own) = own {
+        let apart = apart(app, own).await?;
+        colleagues.retain(|one| one.person != own.person && !apart.contains(&one.person));
+    }
+    let Some(other) = enrolment::double_of(app, &colleagues, face.probe.clone()).await? else {
+        return Ok(());
+    };
+    if let Some(own) = own {
+        app.store.found_alike(own, other, Found::Double).await?;
+    }
+    Err(ApiError::bad_request("Face already registered"))
+}
+
+/// Of whom it was settled that they and this person are two.
+async fn apart(app: &App, own: Changing) -> ApiResult<Vec<AccountId>> {
+    let pairs = app.store.alike(own.tenant).await?.into_iter();
+    let two =
+        pairs.filter(|pair| matches!(pair.settled_as.as_deref(), Some("twins" | "different")));
+    let other = two.filter_map(|pair| match own.person {
+        person if person == pair.person => Some(pair.other),
+        person if person == pair.other => Some(pair.person),
+        _ => None,
+    });
+    Ok(other.collect())
+}
+
+/// Keeps for somebody to settle from whom of their colleagues somebody who was enrolled is not told apart. They are
+/// enrolled in any case, and doors ask for more where it matters: that it could not be looked for is only told.
+pub(super) async fn look_for_twins(app: &App, own: Changing, probe: Probe) {
+    if let Err(error) = twins_of(app, own, probe).await {
+        tracing::error!(person = %own.person.0, %error, "it was not looked for near twins of somebody new");
+    }
+}
+
+async fn twins_of(app: &App, own: Changing, probe: Probe) -> Result<(), EnrolmentError> {
+    let model = app.faces.model().to_owned();
+    let colleagues = app.store.templates(own.tenant, model).await?;
+    let fpir = site::doors(app, own.tenant).await?.fpir / TRIES;
+    let twins = enrolment::near_twins(app, &colleagues, own.person, probe, fpir).await?;
+    for other in twins {
+        app.store.found_alike(own, other, Found::Near).await?;
+    }
+    Ok(())
 }
 
 /// Make a single-use invitation, good for seven days.

@@ -178,6 +178,9 @@ pub trait Audit {
 
     /// Entries after the one of that number, the earliest first, at most `most`.
     fn audit(&self, tenant: TenantId, after: u64, most: u32) -> Answer<Vec<Entry>>;
+
+    /// Everything that was done to an account, terminal or badge, the earliest first.
+    fn audit_about(&self, tenant: TenantId, about: Uuid) -> Answer<Vec<Entry>>;
 }
 
 #[cfg(test)]

@@ -5,14 +5,37 @@ use std::borrow::Cow;
 use rust_decimal::Decimal;
 use uuid::{ContextV7, Uuid};
 
-use super::StoreError;
+use super::consents::How;
+use super::{AccountId, StoreError};
 
-/// Version of the text that people consent to; the text itself is a page of the documentation.
+/// The version that stands for an attested consent: in words of whoever attested it.
 pub(super) const CONSENT_TEXT: &str = "1";
 
 /// How far the look-up of an outbox's standing may run ahead of the number where it begins, before that
 /// number is moved: a commit of its own that would say nothing new.
 pub(super) const WALK: u64 = 512;
+
+/// Which people are meant.
+#[derive(Clone, Copy)]
+pub(super) enum Whom {
+    /// Everybody who works here.
+    Everybody,
+    /// One, if they work here.
+    Working(AccountId),
+    /// One, also if they left.
+    Ever(AccountId),
+}
+
+impl Whom {
+    /// The one, and whether they may have left.
+    pub(super) fn parts(self) -> (Option<AccountId>, bool) {
+        match self {
+            Self::Everybody => (None, false),
+            Self::Working(one) => (Some(one), false),
+            Self::Ever(one) => (Some(one), true),
+        }
+    }
+}
 
 /// A number for a column.
 pub(super) fn integer(number: u64) -> Result<i64, StoreError> {
@@ -46,6 +69,20 @@ pub(super) fn rate(text: &str) -> Result<Decimal, StoreError> {
 /// The form in which e-mails are compared.
 pub(super) fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
+}
+
+/// How a consent came that an account's holder gave, or that somebody else attested.
+pub(super) fn attested(by_its_holder: bool) -> How {
+    if by_its_holder {
+        How::Own
+    } else {
+        How::Attested
+    }
+}
+
+/// What the e-mail of an account that is nobody's any more is compared by: no e-mail has a space.
+pub(super) fn nobodys_key(account: AccountId) -> String {
+    format!("dismissed {}", account.0.simple())
 }
 
 /// The id of a consent that was given at that instant, in microseconds.

@@ -315,6 +315,8 @@ pub struct RosterPerson {
     pub pin_verifier: Option<String>,
     /// Their badges, as a roster lists them.
     pub badges: Vec<String>,
+    /// Whether somebody else looks so much like them that a face alone must not let them in.
+    pub is_twin: bool,
 }
 
 /// What terminals said, who they are, and what they are to hold.

@@ -11,8 +11,12 @@
 
 mod accounts;
 mod agreements;
+mod alike;
 mod audit;
 mod claims;
+mod consents;
+mod enrolling;
+mod leaving;
 mod ledger;
 mod open;
 mod pay;
@@ -38,6 +42,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::audit::Deed;
+use super::forms::Whom;
 use super::{
     Account, AccountId, Adding, Answer, ApiHead, Founding, Hash, House, Invitation, Kind,
     NewInvitation, NewPerson, NewSession, NewTenant, OwnedTemplate, PaidSession, Person,
@@ -275,12 +280,14 @@ impl House for Postgres {
     }
 
     fn people(&self, tenant: TenantId) -> Answer<Vec<Person>> {
-        self.read(tenant, |t, tenant| Box::pin(people::list(t, *tenant, None)))
+        self.read(tenant, |t, tenant| {
+            Box::pin(people::list(t, *tenant, Whom::Everybody))
+        })
     }
 
     fn person(&self, tenant: TenantId, id: AccountId) -> Answer<Option<Person>> {
         let found = self.read((tenant, id), |t, (tenant, id)| {
-            Box::pin(people::list(t, *tenant, Some(*id)))
+            Box::pin(people::list(t, *tenant, Whom::Working(*id)))
         });
         Box::pin(async move { Ok(found.await?.pop()) })
     }

@@ -38,6 +38,9 @@ pub(super) fn hashed(told: RosterPerson) -> (AccountId, (RosterPerson, Hash)) {
     for badge in &told.badges {
         part(badge.as_bytes());
     }
+    if told.is_twin {
+        part(b"twin");
+    }
     (told.id, (told, content.finalize().into()))
 }
 

@@ -5,8 +5,12 @@
 
 mod accounts;
 mod agreements;
+mod alike;
 mod audit;
 mod claims;
+mod consents;
+mod enrolling;
+mod leaving;
 mod ledger;
 mod pay;
 mod people;
@@ -27,6 +31,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::audit::Deed;
+use super::forms::Whom;
 use super::{
     Account, AccountId, Adding, Answer, ApiHead, Founding, Hash, House, Invitation, Kind,
     NewInvitation, NewPerson, NewSession, NewTenant, OwnedTemplate, PaidSession, Person,
@@ -43,6 +48,9 @@ pub const FILE: &str = "limen.db";
 /// How many idle reading connections are kept.
 const READERS: usize = 4;
 
+/// How long a connection waits for another.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// A store in one SQLite file. Cloning gives another handle on the same file.
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
@@ -55,7 +63,7 @@ struct Inner {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "secure_delete", true)?;
@@ -287,11 +295,11 @@ impl House for Sqlite {
     }
 
     fn people(&self, tenant: TenantId) -> Answer<Vec<Person>> {
-        self.read(move |t| people::list(t, tenant, None))
+        self.read(move |t| people::list(t, tenant, Whom::Everybody))
     }
 
     fn person(&self, tenant: TenantId, id: AccountId) -> Answer<Option<Person>> {
-        self.read(move |t| Ok(people::list(t, tenant, Some(id))?.pop()))
+        self.read(move |t| Ok(people::list(t, tenant, Whom::Working(id))?.pop()))
     }
 
     fn set_rate(

@@ -13,7 +13,7 @@ use crate::terminal::{Line, Outbox, options};
 
 impl House {
     /// Somebody with a template that is only bytes.
-    async fn person(&self, name: &str) -> AccountId {
+    pub(crate) async fn person(&self, name: &str) -> AccountId {
         let id = AccountId(Uuid::new_v4());
         let model = self.app.faces.model().to_owned();
         let what = SealedAs::Template {
@@ -49,13 +49,17 @@ impl House {
 }
 
 impl Line {
-    async fn page(&mut self) -> RosterPage {
+    pub(crate) async fn page(&mut self) -> RosterPage {
         let verified = self.told(Down::Roster).await;
         let sealed: Sealed<RosterPage> = verified.claims().unwrap();
         open(&sealed, &self.identity.sealing, &verified.header).unwrap()
     }
 
-    async fn applied(&self, held: Held, people: impl IntoIterator<Item = limen_wire::Person>) {
+    pub(crate) async fn applied(
+        &self,
+        held: Held,
+        people: impl IntoIterator<Item = limen_wire::Person>,
+    ) {
         let pairs: Vec<_> = people
             .into_iter()
             .map(|person| (person.id, person.template_hash()))

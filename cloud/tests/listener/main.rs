@@ -12,10 +12,12 @@ mod claims;
 #[expect(dead_code, reason = "another test makes more of it")]
 mod database;
 mod down;
+mod erased;
 mod events;
 mod forks;
 mod house;
 mod impersonation;
+mod keeping;
 mod line;
 mod terminal;
 mod tls;

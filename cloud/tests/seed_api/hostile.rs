@@ -128,6 +128,7 @@ async fn every_bad_file_of_the_collection_is_answered_in_words() {
             .text("email", email(&format!("n{number}")))
             .text("password", PASSWORD)
             .text("hourly_rate", "1")
+            .text("consent", "paper")
             .part("image", part(&bytes));
         let enrolled = server.upload("/api/v1/employees", Some(&token), form).await;
         let name = path.display();

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alike;
 mod canary;
+mod consents;
 #[path = "../store/database.rs"]
 #[expect(dead_code, reason = "another test makes more of it")]
 mod database;
@@ -11,10 +13,12 @@ mod faces;
 mod hostile;
 mod house;
 mod import;
+mod leaving;
 mod matrix;
 mod old_client;
 mod pictures;
 mod registration;
+mod self_enrolment;
 mod server;
 mod session;
 mod staff;

@@ -378,7 +378,8 @@ async fn several_photographs_make_one_person() {
             .text("username", name.to_owned())
             .text("email", email(name))
             .text("password", PASSWORD)
-            .text("hourly_rate", "18");
+            .text("hourly_rate", "18")
+            .text("consent", "paper");
         pictures
             .iter()
             .fold(form, |form, picture| form.part("image", part(picture)))
@@ -424,6 +425,7 @@ async fn somebody_with_another_photograph_is_not_enrolled_twice_in_a_small_compa
             .text("email", email(name))
             .text("password", PASSWORD)
             .text("hourly_rate", "18")
+            .text("consent", "paper")
             .part("image", part(&bundled(picture)));
         server.upload("/api/v1/employees", Some(&token), form).await
     };

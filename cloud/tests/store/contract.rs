@@ -42,12 +42,17 @@ pub fn tables(database: &Database) -> Vec<String> {
         .collect()
 }
 
-/// Every row of every table. A consent's id is drawn, so it is left out.
+/// Every row of every table. A consent's id is drawn, so it is left out, also where a template names it.
 pub fn everything(database: &Database) -> Vec<(String, Vec<Vec<Value>>)> {
     let rows = |table: String| {
         let mut rows = database.rows(&format!("SELECT * FROM {table}"), &[]);
-        if table == "consents" {
-            rows.iter_mut().for_each(|row| row[2] = Value::Null);
+        let drawn = match table.as_str() {
+            "consents" => Some(2),
+            "templates" => Some(7),
+            _ => None,
+        };
+        if let Some(column) = drawn {
+            rows.iter_mut().for_each(|row| row[column] = Value::Null);
         }
         rows.sort();
         (table, rows)

@@ -1,11 +1,15 @@
 //! Moving: that it knows every table and column, and that a copy which is not equal is not kept.
 
 use limen_cloud::store::agreements::{Agreements as _, NewAgreement, NewRun, Topic};
+use limen_cloud::store::alike::{Alike as _, Found};
 use limen_cloud::store::audit::Deed;
+use limen_cloud::store::consents::{Consents as _, Given, How, Proof, Why};
+use limen_cloud::store::enrolling::{Enrolling as _, NewEnrolmentLink};
 use limen_cloud::store::moving::{Kind, MoveError, TABLES, move_house};
 use limen_cloud::store::sqlite::Sqlite;
 use limen_cloud::store::staff::{NewLink, Purpose};
-use limen_cloud::store::{Role, Staff as _};
+use limen_cloud::store::ways::Changing;
+use limen_cloud::store::{House as _, Ledger as _, Role, SealedTemplate, Staff as _};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -20,7 +24,11 @@ async fn lived_in(file: &std::path::Path) -> Sqlite {
     let sqlite = Sqlite::open(file, Uuid::from_u128(1), at(0)).unwrap();
     let ops = prop::collection::vec(op(), 1200);
     let ops = ops.new_tree(&mut TestRunner::deterministic()).unwrap();
-    for op in beginning().iter().chain(&ops.current()) {
+    for op in &beginning() {
+        op.ask(&sqlite).await;
+    }
+    erased(&sqlite).await;
+    for op in &ops.current() {
         op.ask(&sqlite).await;
     }
     let (of, who, key, what) = (0, 0, 1, 0);
@@ -63,6 +71,63 @@ async fn lived_in(file: &std::path::Path) -> Sqlite {
     };
     sqlite.keep_run(tenant(0), run).await.unwrap();
     sqlite
+}
+
+/// Somebody's consent and template are there and gone again, and a terminal proved it.
+async fn erased(sqlite: &Sqlite) {
+    let (tenant, by) = (tenant(0), person(0, 0));
+    let works = sqlite.people(tenant).await.unwrap();
+    let changing = Changing {
+        tenant,
+        person: works[0].id,
+        by,
+        at: at(3),
+    };
+    let given = Given {
+        how: How::Paper,
+        version: "2".to_owned(),
+        language: "de".to_owned(),
+        at: at(2),
+    };
+    sqlite.give_consent(changing, given).await.unwrap();
+    let template = SealedTemplate {
+        model: "m".to_owned(),
+        version: 1,
+        photos: 3,
+        sealed: vec![7; 64],
+    };
+    sqlite.enrol(changing, template).await.unwrap();
+    let (terminal, _) = sqlite.terminals(tenant).await.unwrap().remove(0);
+    let site = terminal.site;
+    let changes = sqlite.roster_changes(tenant, site, "m".to_owned(), 0);
+    let version = changes.await.unwrap().to;
+    let id = Uuid::from_u128(99);
+    let erased = sqlite.erase(changing, Why::Withdrawn, id).await.unwrap();
+    assert_eq!(erased, Some(id));
+    let unproved = sqlite.unproved(tenant, terminal.id).await.unwrap();
+    assert_eq!(unproved, [id]);
+    let proof = Proof {
+        tenant,
+        terminal: terminal.id,
+        version,
+        digest: [5; 32],
+        at: at(4),
+    };
+    sqlite.prove(proof, unproved).await.unwrap();
+    let texts = vec![("en".to_owned(), "Yes?".to_owned())];
+    sqlite.add_text(tenant, by, at(5), texts).await.unwrap();
+    let link = NewEnrolmentLink {
+        tenant,
+        person: changing.person,
+        token_hash: [8; 32],
+        by,
+        created: at(6),
+        expires: at(9),
+    };
+    sqlite.make_enrolment_link(link).await.unwrap();
+    let other = works[1].id;
+    let open = sqlite.found_alike(changing, other, Found::Double).await;
+    assert!(open.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -213,7 +213,8 @@ impl House {
             .text("username", name)
             .text("email", format!("{}@example.org", name.to_lowercase()))
             .text("password", PASSWORD)
-            .text("hourly_rate", "20.00");
+            .text("hourly_rate", "20.00")
+            .text("consent", "paper");
         for photo in photos {
             let part = Part::bytes(fs::read(photo).unwrap()).file_name("photo");
             form = form.part("image", part);

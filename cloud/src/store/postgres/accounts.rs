@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::{Result, Tx, audit, people};
 use crate::store::audit::Deed;
-use crate::store::forms::{ConsentChange, FaceLoginConsent, email_key, rate, rate_text};
+use crate::store::forms::{
+    ConsentChange, FaceLoginConsent, email_key, nobodys_key, rate, rate_text,
+};
 use crate::store::{
     Account, AccountId, Founding, Hash, Invitation, Kind, NewAccount, NewInvitation, NewSession,
     NewTenant, Role, SessionKind, StoreError, TenantId,
@@ -256,7 +258,7 @@ pub(super) async fn set_face_login(
 
 async fn withdraw(t: &Tx<'_>, tenant: TenantId, id: AccountId, now: i64) -> Result<()> {
     t.change(
-        "UPDATE consents SET withdrawn = $3
+        "UPDATE consents SET withdrawn = $3, withdrawn_by = person
          WHERE tenant = $1 AND person = $2 AND purpose = 'face-login' AND withdrawn IS NULL",
         &[&tenant.0, &id.0, &now],
     )
@@ -393,6 +395,17 @@ pub(super) async fn session_account(
 pub(super) async fn close_session(t: &Tx<'_>, key_hash: &Hash) -> Result<()> {
     let close = "DELETE FROM sessions WHERE key_hash = $1";
     t.change(close, &[&key_hash.as_slice()]).await?;
+    Ok(())
+}
+
+/// An account logs in no more, and its e-mail is free for another.
+pub(super) async fn disable(t: &Tx<'_>, tenant: TenantId, account: AccountId) -> Result<()> {
+    t.change(
+        "UPDATE accounts SET disabled = true, email_key = $3 WHERE tenant = $1 AND id = $2",
+        &[&tenant.0, &account.0, &nobodys_key(account)],
+    )
+    .await?;
+    close_sessions_of(t, tenant, account).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The chain of what was done.
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::rows::{bytes32, instant, number};
@@ -18,6 +19,12 @@ impl Audit for Postgres {
     fn audit(&self, tenant: TenantId, after: u64, most: u32) -> Answer<Vec<Entry>> {
         self.read((tenant, after, most), |t, (tenant, after, most)| {
             Box::pin(page(t, *tenant, *after, *most))
+        })
+    }
+
+    fn audit_about(&self, tenant: TenantId, about: Uuid) -> Answer<Vec<Entry>> {
+        self.read((tenant, about), |t, (tenant, about)| {
+            Box::pin(audit_about(t, *tenant, *about))
         })
     }
 }
@@ -71,17 +78,32 @@ async fn page(t: &Tx<'_>, tenant: TenantId, after: u64, most: u32) -> Result<Vec
             &[&tenant.0, &integer(after)?, &i64::from(most)],
         )
         .await?;
+    entries(&rows)
+}
+
+async fn audit_about(t: &Tx<'_>, tenant: TenantId, about: Uuid) -> Result<Vec<Entry>> {
+    let rows = t
+        .rows(
+            "SELECT nth, at, by_whom, what, about, before, after, hash FROM audit
+             WHERE tenant = $1 AND about = $2 ORDER BY nth",
+            &[&tenant.0, &about],
+        )
+        .await?;
+    entries(&rows)
+}
+
+fn entries(rows: &[Row]) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for row in rows {
         entries.push(Entry {
-            nth: number(&row, "nth")?,
-            at: instant(&row, "at")?,
+            nth: number(row, "nth")?,
+            at: instant(row, "at")?,
             by: row.try_get("by_whom")?,
             what: row.try_get("what")?,
             about: row.try_get("about")?,
             before: row.try_get("before")?,
             after: row.try_get("after")?,
-            hash: hex(&bytes32(&row, "hash")?),
+            hash: hex(&bytes32(row, "hash")?),
         });
     }
     Ok(entries)

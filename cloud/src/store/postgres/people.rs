@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rows::instant;
 use super::{Result, Tx, accounts, audit};
 use crate::store::audit::Deed;
-use crate::store::forms::{CONSENT_TEXT, consent_id, rate, rate_text};
+use crate::store::forms::{CONSENT_TEXT, Whom, attested, consent_id, rate, rate_text};
 use crate::store::{
     AccountId, Adding, Kind, NewAccount, NewPerson, OwnedTemplate, Person, SealedTemplate, Site,
     StoreError, Tenant, TenantId,
@@ -77,6 +77,12 @@ pub(super) async fn attest(
     let confirmed = (by == account.id).then_some(at);
     if account.template.is_some() {
         consent(t, tenant, account.id, "attendance", by, at, confirmed).await?;
+        t.change(
+            "UPDATE templates SET consent = (SELECT id FROM consents WHERE tenant = $1 AND person = $2)
+             WHERE tenant = $1 AND person = $2",
+            &[&tenant.0, &account.id.0],
+        )
+        .await?;
     }
     if account.face_login {
         consent(t, tenant, account.id, "face-login", by, at, confirmed).await?;
@@ -95,8 +101,8 @@ pub(super) async fn consent(
 ) -> Result<()> {
     t.change(
         "INSERT INTO consents
-           (tenant, person, id, purpose, text_version, language, at, attested_by, confirmed)
-         VALUES ($1, $2, $3, $4, $5, 'en', $6, $7, $8)",
+           (tenant, person, id, purpose, text_version, language, at, attested_by, confirmed, given)
+         VALUES ($1, $2, $3, $4, $5, 'en', $6, $7, $8, $9)",
         &[
             &tenant.0,
             &person.0,
@@ -106,6 +112,7 @@ pub(super) async fn consent(
             &at,
             &by.0,
             &confirmed,
+            &attested(by == person).as_str(),
         ],
     )
     .await?;
@@ -146,19 +153,16 @@ pub(super) async fn tenants(t: &Tx<'_>, only: Option<TenantId>) -> Result<Vec<Te
     rows.iter().map(tenant).collect()
 }
 
-pub(super) async fn list(
-    t: &Tx<'_>,
-    tenant: TenantId,
-    only: Option<AccountId>,
-) -> Result<Vec<Person>> {
+pub(super) async fn list(t: &Tx<'_>, tenant: TenantId, whom: Whom) -> Result<Vec<Person>> {
+    let (only, ever) = whom.parts();
     let only = only.map(|person| person.0);
     let rows = t
         .rows(
             "SELECT p.id, p.site, p.name, a.email FROM people p
              JOIN accounts a ON a.tenant = p.tenant AND a.id = p.id
-             WHERE p.tenant = $1 AND ($2::uuid IS NULL OR p.id = $2) AND p.left_at IS NULL
+             WHERE p.tenant = $1 AND ($2::uuid IS NULL OR p.id = $2) AND (p.left_at IS NULL OR $3)
              ORDER BY p.name, p.id",
-            &[&tenant.0, &only],
+            &[&tenant.0, &only, &ever],
         )
         .await?;
     let people = rows;

@@ -74,7 +74,9 @@ async fn people(t: &Tx<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result
             "SELECT p.id, p.name, x.version, x.photos, x.sealed, n.number, n.verifier,
                     ARRAY(SELECT b.listed FROM badges b
                           WHERE b.tenant = p.tenant AND b.person = p.id AND b.revoked IS NULL
-                          ORDER BY b.issued, b.id) AS badges
+                          ORDER BY b.issued, b.id) AS badges,
+                    EXISTS (SELECT 1 FROM alike a WHERE a.tenant = p.tenant AND a.settled_as = 'twins'
+                         AND (a.person = p.id OR a.other = p.id)) AS is_twin
              FROM people p
              LEFT JOIN templates x ON x.tenant = p.tenant AND x.person = p.id AND x.model = $3
              LEFT JOIN pins n ON n.tenant = p.tenant AND n.person = p.id AND n.verifier IS NOT NULL
@@ -102,6 +104,7 @@ async fn people(t: &Tx<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result
             number: number.map(|number| number.to_string()),
             pin_verifier: row.try_get("verifier")?,
             badges: row.try_get("badges")?,
+            is_twin: row.try_get("is_twin")?,
         });
         known.insert(person, told);
     }

@@ -283,12 +283,7 @@ async fn dismiss(t: &Tx<'_>, handling: &Handling) -> Result<()> {
         at,
     } = *handling;
     let before = role_before(t, handling).await?;
-    t.change(
-        "UPDATE accounts SET disabled = true WHERE tenant = $1 AND id = $2",
-        &[&tenant.0, &account.0],
-    )
-    .await?;
-    accounts::close_sessions_of(t, tenant, account).await?;
+    accounts::disable(t, tenant, account).await?;
     let mut deed = Deed::new(by, at, "staff_dismissed", Some(account.0));
     deed.before = Some(format!("\"{}\"", before.as_str()));
     audit::write_down(t, tenant, &deed).await

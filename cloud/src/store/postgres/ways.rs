@@ -135,7 +135,7 @@ async fn set_pin(t: &Tx<'_>, changing: &Changing, verifier: &str) -> Result<u32>
     Ok(number)
 }
 
-async fn remove_pin(t: &Tx<'_>, changing: &Changing) -> Result<bool> {
+pub(super) async fn remove_pin(t: &Tx<'_>, changing: &Changing) -> Result<bool> {
     lock(t, changing).await?;
     let removed = t
         .change(
@@ -185,7 +185,7 @@ async fn issue_badge(t: &Tx<'_>, changing: &Changing, badge: Uuid, listed: &str)
     write_down(t, changing, "badge_issued", Some(badge)).await
 }
 
-async fn revoke_badge(t: &Tx<'_>, changing: &Changing, badge: Uuid) -> Result<bool> {
+pub(super) async fn revoke_badge(t: &Tx<'_>, changing: &Changing, badge: Uuid) -> Result<bool> {
     lock(t, changing).await?;
     let revoked = t
         .change(

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::rows::{Id, id};
 use super::{audit, people};
 use crate::store::audit::Deed;
-use crate::store::forms::{ConsentChange, FaceLoginConsent, email_key, rate, rate_text};
+use crate::store::forms::{
+    ConsentChange, FaceLoginConsent, email_key, nobodys_key, rate, rate_text,
+};
 use crate::store::{
     Account, AccountId, Founding, Hash, Invitation, Kind, NewAccount, NewInvitation, NewSession,
     NewTenant, Role, SessionKind, StoreError, TenantId,
@@ -226,7 +228,7 @@ pub(super) fn set_face_login(
 
 fn withdraw(t: &Transaction<'_>, tenant: TenantId, account: AccountId, now: i64) -> Result<()> {
     t.execute(
-        "UPDATE consents SET withdrawn = ?3
+        "UPDATE consents SET withdrawn = ?3, withdrawn_by = person
          WHERE tenant = ?1 AND person = ?2 AND purpose = 'face-login' AND withdrawn IS NULL",
         (tenant, account, now),
     )?;
@@ -350,6 +352,16 @@ pub(super) fn session_account(
 
 pub(super) fn close_session(t: &Transaction<'_>, key_hash: &Hash) -> Result<()> {
     t.execute("DELETE FROM sessions WHERE key_hash = ?1", [key_hash])?;
+    Ok(())
+}
+
+/// An account logs in no more, and its e-mail is free for another.
+pub(super) fn disable(t: &Transaction<'_>, tenant: TenantId, account: AccountId) -> Result<()> {
+    t.execute(
+        "UPDATE accounts SET disabled = 1, email_key = ?3 WHERE tenant = ?1 AND id = ?2",
+        (tenant, account, nobodys_key(account)),
+    )?;
+    close_sessions_of(t, tenant, account)?;
     Ok(())
 }
 

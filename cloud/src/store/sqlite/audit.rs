@@ -1,6 +1,6 @@
 //! The chain of what was done.
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{OptionalExtension, Rows, Transaction};
 use uuid::Uuid;
 
 use super::Sqlite;
@@ -18,6 +18,16 @@ impl Audit for Sqlite {
 
     fn audit(&self, tenant: TenantId, after: u64, most: u32) -> Answer<Vec<Entry>> {
         self.read(move |t| page(t, tenant, after, most))
+    }
+
+    fn audit_about(&self, tenant: TenantId, about: Uuid) -> Answer<Vec<Entry>> {
+        self.read(move |t| {
+            let mut statement = t.prepare_cached(
+                "SELECT nth, at, by_whom, what, about, before, after, hash FROM audit
+                 WHERE tenant = ?1 AND about = ?2 ORDER BY nth",
+            )?;
+            entries(statement.query((tenant, id(about)))?)
+        })
     }
 }
 
@@ -52,7 +62,10 @@ fn page(t: &Transaction<'_>, tenant: TenantId, after: u64, most: u32) -> Result<
         "SELECT nth, at, by_whom, what, about, before, after, hash FROM audit
          WHERE tenant = ?1 AND nth > ?2 ORDER BY nth LIMIT ?3",
     )?;
-    let mut rows = statement.query((tenant, integer(after)?, most))?;
+    entries(statement.query((tenant, integer(after)?, most))?)
+}
+
+fn entries(mut rows: Rows<'_>) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let hash: Hash = row.get("hash")?;

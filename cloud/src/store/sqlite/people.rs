@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::rows::{Id, id, instant};
 use super::{accounts, audit};
 use crate::store::audit::Deed;
-use crate::store::forms::{CONSENT_TEXT, consent_id, rate, rate_text};
+use crate::store::forms::{CONSENT_TEXT, Whom, attested, consent_id, rate, rate_text};
 use crate::store::{
     AccountId, Adding, Kind, NewAccount, NewPerson, OwnedTemplate, Person, SealedTemplate, Site,
     StoreError, Tenant, TenantId,
@@ -65,6 +65,11 @@ pub(super) fn attest(
     let confirmed = (by == account.id).then_some(at);
     if account.template.is_some() {
         consent(t, tenant, account.id, "attendance", by, at, confirmed)?;
+        t.execute(
+            "UPDATE templates SET consent = (SELECT id FROM consents WHERE tenant = ?1 AND person = ?2)
+             WHERE tenant = ?1 AND person = ?2",
+            (tenant, account.id),
+        )?;
     }
     if account.face_login {
         consent(t, tenant, account.id, "face-login", by, at, confirmed)?;
@@ -83,8 +88,8 @@ pub(super) fn consent(
 ) -> Result<()> {
     t.execute(
         "INSERT INTO consents
-           (tenant, person, id, purpose, text_version, language, at, attested_by, confirmed)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'en', ?6, ?7, ?8)",
+           (tenant, person, id, purpose, text_version, language, at, attested_by, confirmed, given)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'en', ?6, ?7, ?8, ?9)",
         (
             tenant,
             person,
@@ -94,6 +99,7 @@ pub(super) fn consent(
             at,
             by,
             confirmed,
+            attested(by == person).as_str(),
         ),
     )?;
     Ok(())
@@ -126,18 +132,15 @@ pub(super) fn tenants(t: &Transaction<'_>, only: Option<TenantId>) -> Result<Vec
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn list(
-    t: &Transaction<'_>,
-    tenant: TenantId,
-    only: Option<AccountId>,
-) -> Result<Vec<Person>> {
+pub(super) fn list(t: &Transaction<'_>, tenant: TenantId, whom: Whom) -> Result<Vec<Person>> {
+    let (only, ever) = whom.parts();
     let mut statement = t.prepare_cached(
         "SELECT p.id, p.site, p.name, a.email FROM people p
          JOIN accounts a ON a.tenant = p.tenant AND a.id = p.id
-         WHERE p.tenant = ?1 AND (?2 IS NULL OR p.id = ?2) AND p.left_at IS NULL
+         WHERE p.tenant = ?1 AND (?2 IS NULL OR p.id = ?2) AND (p.left_at IS NULL OR ?3)
          ORDER BY p.name, p.id",
     )?;
-    let rows = statement.query_map((tenant, only), |row| {
+    let rows = statement.query_map((tenant, only, ever), |row| {
         Ok(Person {
             id: row.get("id")?,
             site: row.get::<_, Id>("site")?.0,

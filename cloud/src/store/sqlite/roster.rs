@@ -48,7 +48,10 @@ pub(super) fn changes(
 /// Who works at the site now.
 fn people(t: &Transaction<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result<Known> {
     let mut statement = t.prepare_cached(
-        "SELECT p.id, p.name, x.version, x.photos, x.sealed FROM people p
+        "SELECT p.id, p.name, x.version, x.photos, x.sealed,
+                EXISTS (SELECT 1 FROM alike a WHERE a.tenant = p.tenant AND a.settled_as = 'twins'
+                         AND (a.person = p.id OR a.other = p.id)) AS is_twin
+         FROM people p
          LEFT JOIN templates x ON x.tenant = p.tenant AND x.person = p.id AND x.model = ?3
          WHERE p.tenant = ?1 AND p.site = ?2 AND p.left_at IS NULL",
     )?;
@@ -74,6 +77,7 @@ fn people(t: &Transaction<'_>, tenant: TenantId, site: Uuid, model: &str) -> Res
             number: ways.number,
             pin_verifier: ways.verifier,
             badges: ways.badges,
+            is_twin: row.get("is_twin")?,
         });
         known.insert(person, told);
     }

@@ -253,11 +253,7 @@ fn dismiss(t: &Transaction<'_>, handling: &Handling) -> Result<()> {
         at,
     } = *handling;
     let before = replaceable(&staff(t, handling.tenant)?, handling)?;
-    t.execute(
-        "UPDATE accounts SET disabled = 1 WHERE tenant = ?1 AND id = ?2",
-        (tenant, account),
-    )?;
-    accounts::close_sessions_of(t, tenant, account)?;
+    accounts::disable(t, tenant, account)?;
     let mut deed = Deed::new(by, at, "staff_dismissed", Some(account.0));
     deed.before = Some(format!("\"{}\"", before.as_str()));
     audit::write_down(t, tenant, &deed)

@@ -103,7 +103,7 @@ fn set_pin(t: &Transaction<'_>, changing: &Changing, verifier: &str) -> Result<u
     )
 }
 
-fn remove_pin(t: &Transaction<'_>, changing: &Changing) -> Result<bool> {
+pub(super) fn remove_pin(t: &Transaction<'_>, changing: &Changing) -> Result<bool> {
     let removed = t.execute(
         "UPDATE pins SET verifier = NULL
          WHERE tenant = ?1 AND person = ?2 AND verifier IS NOT NULL",
@@ -149,7 +149,7 @@ fn issue_badge(t: &Transaction<'_>, changing: &Changing, badge: Uuid, listed: &s
     write_down(t, changing, "badge_issued", Some(badge))
 }
 
-fn revoke_badge(t: &Transaction<'_>, changing: &Changing, badge: Uuid) -> Result<bool> {
+pub(super) fn revoke_badge(t: &Transaction<'_>, changing: &Changing, badge: Uuid) -> Result<bool> {
     let Changing { tenant, person, .. } = *changing;
     let revoked = t.execute(
         "UPDATE badges SET revoked = ?4
