@@ -27,6 +27,7 @@ mod login;
 pub mod number;
 mod payruns;
 mod people;
+mod plan;
 mod problem;
 mod register;
 pub mod rights;
@@ -130,6 +131,7 @@ fn v1() -> OpenApiRouter<Arc<App>> {
         .merge(people::routes())
         .merge(employees::v1())
         .merge(agreed::routes())
+        .merge(plan::routes())
         .merge(leave::routes())
         .merge(timesheets::routes())
         .merge(payruns::routes())

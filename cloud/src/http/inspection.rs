@@ -16,10 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::agreed::Dates;
 use super::auth::Allowed;
 use super::error::{ApiError, ApiResult, Detail, FieldProblems};
 use super::exports::{self, Cell};
+use super::plan::Dates;
 use super::timesheets::reckoned;
 use crate::App;
 use crate::store::audit::hex;

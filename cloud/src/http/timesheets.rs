@@ -19,13 +19,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::agreed::{Dates, today};
+use super::agreed::today;
 use super::auth::Allowed;
 use super::employees::{AnomalyRow, word as state};
 use super::error::{ApiError, ApiResult, Detail, FieldProblems};
 use super::exports::{self, Cell};
 use super::leave::visible;
 use super::number::Number;
+use super::plan::Dates;
 use crate::App;
 use crate::attendance::reckoning::{Reckoning, dates};
 use crate::attendance::terms::Terms;
