@@ -10,7 +10,7 @@ pub mod reckoning;
 pub mod terms;
 pub mod upload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use limen_payroll::{
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::agreements::Agreed;
+use crate::site::Scope;
 use crate::store::ledger::Fact;
 use crate::store::{AccountId, Person, PunchKey, StoreError, Tenant, TenantId};
 use read::Read;
@@ -99,8 +100,9 @@ impl Attendance {
         let (tenant, people, terms) = terms(app, tenant, person).await?;
         let facts = facts(app, tenant.id, person).await?;
         let marks = app.store.sync_marks(tenant.id).await?;
+        let places = app.store.placements(tenant.id).await?;
         let work = move || {
-            let read = Read::of(&facts, &marks);
+            let read = Read::of(&facts, &marks).at_sites(&places);
             Self::conclude(tenant, people, terms, read, now)
         };
         aside(work).await
@@ -138,6 +140,8 @@ impl Attendance {
         if !read.clocks_were_set() {
             return Self::of(app, tenant, None, now).await;
         }
+        let places = app.store.placements(tenant).await?;
+        let read = read.at_sites(&places);
         aside(move || Self::conclude(found, people, terms, read, now)).await
     }
 
@@ -172,6 +176,34 @@ impl Attendance {
             rejected: read.rejected,
             terminals,
         }
+    }
+
+    /// Leaves in what a manager of some sites sees: the people whom their doors know, and what was there.
+    pub fn narrow(&mut self, scope: &Scope, ties: &BTreeMap<AccountId, Vec<Uuid>>) {
+        if scope.is_all() {
+            return;
+        }
+        let here = |site: Option<Uuid>| site.is_some_and(|site| scope.sees(site));
+        let known = |person: AccountId| scope.knows(ties.get(&person).map_or(&[], Vec::as_slice));
+        self.people.retain(|person| known(person.id));
+        self.sheet
+            .sessions
+            .retain(|session| here(session.site) && known(AccountId(session.person)));
+        self.sheet
+            .readings
+            .retain(|reading| here(reading.site) && known(AccountId(reading.person)));
+        self.rejected.retain(|rejected| here(rejected.site));
+        let seen: BTreeSet<PunchId> = self
+            .sheet
+            .readings
+            .iter()
+            .map(|reading| reading.punch)
+            .collect();
+        self.payout
+            .lines
+            .retain(|line| seen.contains(&line.check_in));
+        self.anomalies
+            .retain(|anomaly| anomaly.punches.iter().any(|punch| seen.contains(punch)));
     }
 
     /// The sessions of a person, earliest first, also those that aren't paid.

@@ -189,6 +189,11 @@ impl Downlink {
         locked(&self.told).remove(&terminal);
     }
 
+    /// What a terminal was told no longer holds: it is told everything when something rings.
+    pub(crate) fn told_nothing(&self, terminal: Uuid) {
+        locked(&self.told).remove(&terminal);
+    }
+
     /// How many terminals are connected to the listener.
     pub fn connected(&self) -> usize {
         locked(&self.lines).len()

@@ -10,6 +10,7 @@ mod assets;
 pub mod attendance;
 mod audit;
 pub mod auth;
+mod bulk;
 mod consents;
 pub mod employees;
 mod enrolment_link;
@@ -33,6 +34,7 @@ mod register;
 pub mod rights;
 mod session;
 mod site;
+mod sites;
 mod staff;
 mod statements;
 mod timesheets;
@@ -125,10 +127,12 @@ fn v1() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(session::routes())
         .merge(site::routes())
+        .merge(sites::routes())
         .merge(staff::routes())
         .merge(links::routes())
         .merge(audit::routes())
         .merge(people::routes())
+        .merge(bulk::routes())
         .merge(employees::v1())
         .merge(agreed::routes())
         .merge(plan::routes())

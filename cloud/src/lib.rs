@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod agreements;
 pub mod attendance;
 pub mod authority;
+pub mod bulk;
 pub mod chain;
 pub mod config;
 pub mod consent;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::attendance::{Attendance, AttendanceError};
+use crate::site::Scope;
 use crate::store::TenantId;
 use crate::terminals::{self, Shown};
 
@@ -23,7 +24,7 @@ pub struct Snapshot {
     /// The instant.
     #[schema(value_type = String, format = DateTime)]
     pub as_of: Timestamp,
-    /// IANA zone of the site.
+    /// IANA zone of the first site that the caller sees.
     pub zone: String,
     /// ISO 4217.
     pub currency: String,
@@ -96,24 +97,31 @@ pub struct RejectedShown {
     pub why: &'static str,
 }
 
-/// What the page of a tenant shows.
+/// What the page of a tenant shows to whoever sees these sites.
 ///
 /// # Errors
 /// When something can't be read, or the tenant's settings can't stand.
 pub async fn snapshot(
     app: &App,
     tenant: TenantId,
+    scope: &Scope,
     now: Timestamp,
 ) -> Result<Snapshot, AttendanceError> {
-    let attendance = Attendance::lately(app, tenant, now).await?;
-    let terminals = terminals::list(app, tenant).await?;
+    let mut attendance = Attendance::lately(app, tenant, now).await?;
+    if !scope.is_all() {
+        attendance.narrow(scope, &app.store.ties(tenant).await?);
+    }
+    let sites = app.store.sites(tenant).await?;
+    let zone = sites.into_iter().find(|site| scope.sees(site.id));
+    let zone = zone.map_or_else(|| attendance.tenant.site.zone.clone(), |site| site.zone);
+    let terminals = terminals::list(app, tenant, scope).await?;
     let names: BTreeMap<Uuid, &str> = terminals
         .iter()
         .map(|terminal| (terminal.id, terminal.name.as_str()))
         .collect();
     Ok(Snapshot {
         as_of: now,
-        zone: attendance.tenant.site.zone.clone(),
+        zone,
         currency: attendance.tenant.currency.clone(),
         people: people(&attendance),
         punches: punches(&attendance, &names),

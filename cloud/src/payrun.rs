@@ -70,7 +70,7 @@ fn may_grow(attendance: &Attendance, session: &Session, next: Option<&Session>) 
     let tomorrow = session.day.tomorrow().unwrap_or(session.day);
     let end = rules
         .zone_of(session.site)
-        .day_begin(tomorrow, rules.day_start);
+        .day_begin(tomorrow, rules.day_start_of(session.site));
     back_in || attendance.now < end
 }
 

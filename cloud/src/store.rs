@@ -1,8 +1,8 @@
 //! Where the cloud keeps what it knows: domain operations, one method = one transaction.
 //!
-//! [`Store`] is what every other module sees. It is the sum of eleven traits: [`House`] (who there is: tenants,
+//! [`Store`] is what every other module sees. It is the sum of twelve traits: [`House`] (who there is: tenants,
 //! accounts, people, rates, templates, sessions, pay), [`Ledger`] (what terminals said: events, terminals, claims),
-//! [`Register`] (their chains), [`Ways`] (PINs and badges), [`Agreements`] (what was agreed about pay, pay runs),
+//! [`Register`] (their chains), [`Ways`] (PINs and badges), [`Places`] (sites), [`Agreements`] (what was agreed about pay, pay runs),
 //! [`Staff`] (who helps an owner, links by e-mail), [`Consents`] (what people agreed to, what rests on it, and its
 //! erasure), [`Enrolling`] (links by which people enrol themselves), [`Leaving`] (who leaves, and what is kept too
 //! long), [`Alike`] (doubles and twins) and [`Audit`] (what was done). Each database has its own implementation; none
@@ -22,6 +22,7 @@ mod forms;
 pub mod leaving;
 pub mod ledger;
 pub mod moving;
+pub mod places;
 mod placing;
 pub mod postgres;
 pub mod register;
@@ -43,6 +44,7 @@ pub use consents::Consents;
 pub use enrolling::Enrolling;
 pub use leaving::Leaving;
 pub use ledger::Ledger;
+pub use places::Places;
 pub use register::Register;
 pub use staff::Staff;
 pub use ways::Ways;
@@ -56,6 +58,7 @@ pub trait Store:
     + Ledger
     + Register
     + Ways
+    + Places
     + Agreements
     + Staff
     + Consents
@@ -73,6 +76,7 @@ impl<S> Store for S where
         + Ledger
         + Register
         + Ways
+        + Places
         + Agreements
         + Staff
         + Consents

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::authority::{AuthorityError, to_pem};
 use crate::downlink::DownlinkError;
+use crate::site::Scope;
 use crate::store::ledger::{Claim, ClaimEnd, NewClaim, NewTerminal, TerminalStatus};
 use crate::store::{Account, AccountId, StoreError, TenantId};
 use crate::vault::{self, Sealed, VaultError};
@@ -44,6 +45,8 @@ pub struct Shown {
     pub id: Uuid,
     /// What it is called.
     pub name: String,
+    /// The site where it hangs.
+    pub site: Uuid,
     /// Whether it said within the last minutes that it is there.
     pub online: bool,
     /// When it last said anything, RFC 3339; `null` where it never did.
@@ -73,6 +76,9 @@ pub enum NotClaimed {
     /// A name that no terminal can have.
     #[error("a terminal's name has 1 to 64 characters and no control characters")]
     Name,
+    /// A site that the organisation has not.
+    #[error("there is no such site in this organisation; GET /api/v1/sites lists them")]
+    NoSite,
     /// The address of the page that the QR is to lead to is none.
     #[error("the QR code cannot be made: {0}")]
     Qr(#[from] CodeError),
@@ -101,7 +107,7 @@ fn sealed_as(tenant: TenantId, claim: Uuid) -> Sealed<'static> {
     }
 }
 
-/// Makes a claim code for a terminal of the tenant's default site. `cloud` is the address of this cloud as the
+/// Makes a claim code for a terminal that will hang at that site, or at the first one. `cloud` is the address of this cloud as the
 /// terminal reaches it, for the QR code.
 ///
 /// # Errors
@@ -111,6 +117,7 @@ pub async fn new_claim(
     tenant: TenantId,
     by: AccountId,
     name: &str,
+    place: Option<Uuid>,
     cloud: &str,
 ) -> Result<ClaimCode, NotClaimed> {
     let name = name.trim();
@@ -118,6 +125,13 @@ pub async fn new_claim(
     if !(1..=64).contains(&length) || name.chars().any(char::is_control) {
         return Err(NotClaimed::Name);
     }
+    if let Some(place) = place {
+        let sites = app.store.sites(tenant).await?;
+        if !sites.iter().any(|site| site.id == place) {
+            return Err(NotClaimed::NoSite);
+        }
+    }
+    // Its keys are those of all.
     let site = app
         .store
         .tenant(tenant)
@@ -136,6 +150,7 @@ pub async fn new_claim(
             tenant,
             id,
             site: site.id,
+            place,
             name: name.to_owned(),
             secret_sealed,
             created_by: by,
@@ -152,17 +167,19 @@ pub async fn new_claim(
     })
 }
 
-/// The terminals of a tenant, by name.
+/// The terminals of a tenant that hang at these sites, by name.
 ///
 /// # Errors
 /// When they can't be read.
-pub async fn list(app: &App, tenant: TenantId) -> Result<Vec<Shown>, StoreError> {
+pub async fn list(app: &App, tenant: TenantId, scope: &Scope) -> Result<Vec<Shown>, StoreError> {
     let now = app.now();
     let terminals = app.store.terminals(tenant).await?;
     Ok(terminals
         .into_iter()
+        .filter(|(terminal, _)| scope.sees(terminal.place))
         .map(|(terminal, status)| Shown {
             id: terminal.id,
+            site: terminal.place,
             name: terminal.name,
             online: status.as_ref().is_some_and(|status| is_online(status, now)),
             last_seen: status.as_ref().map(|status| status.last_seen.to_string()),

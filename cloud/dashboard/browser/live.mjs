@@ -349,6 +349,27 @@ const steps = {
     await assert.rejects(call(elsewhere.origin.replace("127.0.0.1", "localhost")), /Failed to fetch/);
   },
 
+  async "a second site is added, and people come in out of a table"({ page }) {
+    await page.getByRole("button", { name: "Doors" }).click();
+    await page.getByRole("button", { name: "Add a site" }).click();
+    await page.getByRole("status").getByText(/^Added/).waitFor();
+    await page.getByLabel("What this site is called").fill("Harbour");
+    await page.getByLabel("Its time zone").fill("Asia/Tokyo");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("status").getByText(/^Saved/).waitFor();
+    await page.getByRole("option", { name: "Harbour" }).waitFor({ state: "attached" });
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("button", { name: "Add many people" }).click();
+    const table = "name;email;hourly_rate;site\nEva Bulk;bulk@example.org;21,50;Harbour\nNobody;;1;\n";
+    await page.getByLabel("Table").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(table) });
+    await page.getByRole("row", { name: /Nobody not taken it has no e-mail/ }).waitFor();
+    await readable(page, "add many people");
+    await page.getByRole("button", { name: "Do it" }).click();
+    await page.getByRole("status").getByText(/^Written: 1 person is new/).waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("row", { name: /Eva Bulk/ }).waitFor();
+  },
+
   async "nothing was complained of"({ complaints }) {
     assert.deepEqual(complaints, []);
   },

@@ -8,6 +8,8 @@ export type Snapshot = Schemas["Snapshot"];
 export type ClaimCode = Schemas["ClaimCode"];
 export type WaysIn = Schemas["WaysInOf"];
 export type Doors = Schemas["Doors"];
+export type Site = Schemas["SiteRow"];
+export type PeopleImport = Schemas["PeopleImport"];
 export type PinShown = Schemas["PinShown"];
 
 /** An answer that is not a success, in the words of the cloud. */
@@ -28,7 +30,7 @@ export function detailOf(body: unknown, status: number): string {
 }
 
 async function call<T>(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
-  const form = body instanceof FormData;
+  const form = body instanceof FormData || body instanceof Blob;
   const answer = await fetch(path, {
     method,
     headers: body === undefined || form ? more : { "content-type": "application/json", ...more },
@@ -56,8 +58,12 @@ export const newClaim = (body: Schemas["Naming"]) => call<ClaimCode>("POST", "/a
 export const revoke = (terminal: string) => call<null>("DELETE", `/api/v1/terminals/${encodeURIComponent(terminal)}`);
 export const enrol = (form: FormData) => call<Schemas["Enrolled"]>("POST", "/api/v1/employees", form);
 
-export const doors = () => call<Doors>("GET", "/api/v1/site");
-export const setDoors = (body: Doors) => call<Doors>("PUT", "/api/v1/site", body);
+export const sites = () => call<Site[]>("GET", "/api/v1/sites");
+export const addSite = (body: Schemas["SiteOf"]) => call<Site>("POST", "/api/v1/sites", body);
+export const changeSite = (id: string, body: Schemas["SiteOf"]) =>
+  call<Site>("PUT", `/api/v1/sites/${encodeURIComponent(id)}`, body);
+export const importPeople = (table: File, write: boolean) =>
+  call<PeopleImport>("POST", `/api/v1/people/import?write=${write}`, new Blob([table], { type: "text/csv" }));
 
 const person = (id: string, rest: string) => `/api/v1/people/${encodeURIComponent(id)}/${rest}`;
 export type Consents = Schemas["ConsentsOf"];

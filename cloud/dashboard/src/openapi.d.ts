@@ -145,16 +145,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/site": {
+    "/api/v1/sites": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["doors"];
-        put: operations["set_doors"];
+        get: operations["sites"];
+        put?: never;
+        post: operations["add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["change"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1174,6 +1206,8 @@ export interface components {
         };
         Naming: {
             name: string;
+            /** Format: uuid */
+            site?: string | null;
         };
         Made: {
             /** Format: uuid */
@@ -1184,6 +1218,30 @@ export interface components {
             password: string;
             token: string;
             username: string;
+        };
+        PeopleImport: {
+            new: number;
+            refused: number;
+            rows: components["schemas"]["ImportRow"][];
+            there: number;
+            written: boolean;
+        };
+        ImportRow: {
+            /** Format: int64 */
+            line: number;
+            name: string;
+            verdict: components["schemas"]["ImportVerdict"];
+            what?: string | null;
+        };
+        /** @enum {string} */
+        ImportVerdict: "new" | "there" | "refused";
+        SiteRow: {
+            day_start?: string | null;
+            doors: components["schemas"]["Doors"];
+            /** Format: uuid */
+            id: string;
+            name: string;
+            zone: string;
         };
         Doors: {
             /** @enum {string} */
@@ -1213,12 +1271,20 @@ export interface components {
             /** @enum {string} */
             pad?: "off" | "passive" | "challenge";
         };
+        SiteOf: {
+            day_start?: string | null;
+            doors?: components["schemas"]["Doors"] | null;
+            name: string;
+            zone: string;
+        };
         Shown: {
             /** Format: uuid */
             id: string;
             last_seen?: string | null;
             name: string;
             online: boolean;
+            /** Format: uuid */
+            site: string;
             /** Format: int64 */
             waiting: number;
         };
@@ -1232,6 +1298,7 @@ export interface components {
         };
         RoleOf: {
             role: string;
+            sites?: string[];
         };
         InvitedStaff: {
             /** Format: date-time */
@@ -1241,6 +1308,7 @@ export interface components {
         InvitingStaff: {
             email: string;
             role: string;
+            sites?: string[];
         };
         MemberRow: {
             email: string;
@@ -1249,6 +1317,7 @@ export interface components {
             role: string;
             /** Format: date-time */
             since: string;
+            sites: string[];
             username: string;
             /** Format: date-time */
             verified?: string | null;
@@ -1890,7 +1959,7 @@ export interface operations {
             };
         };
     };
-    doors: {
+    sites: {
         parameters: {
             query?: never;
             header?: never;
@@ -1904,7 +1973,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Doors"];
+                    "application/json": components["schemas"]["SiteRow"][];
                 };
             };
             401: {
@@ -1925,7 +1994,7 @@ export interface operations {
             };
         };
     };
-    set_doors: {
+    add: {
         parameters: {
             query?: never;
             header?: never;
@@ -1934,16 +2003,16 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Doors"];
+                "application/json": components["schemas"]["SiteOf"];
             };
         };
         responses: {
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Doors"];
+                    "application/json": components["schemas"]["SiteRow"];
                 };
             };
             401: {
@@ -1955,6 +2024,128 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteOf"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteRow"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: {
+                write?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleImport"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -62,7 +62,8 @@ fn status(
 ) -> Status {
     let today = rulebook.at(now);
     let zone = today.zone_of(last.site);
-    let day_begin = zone.day_begin(zone.working_day(now, today.day_start), today.day_start);
+    let day_start = today.day_start_of(last.site);
+    let day_begin = zone.day_begin(zone.working_day(now, day_start), day_start);
     let running = |session: &Session| {
         session.state == State::Open
             && now.duration_since(session.check_in.at) <= rules_of(session, rulebook).max_session()

@@ -274,7 +274,7 @@ impl Plan {
                     .max(SignedDuration::ZERO)
             })
             .map_or_else(
-                || zone.working_day(at, rules.day_start),
+                || zone.working_day(at, rules.day_start_of(site)),
                 |planned| planned.date,
             )
     }

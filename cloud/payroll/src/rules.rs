@@ -42,6 +42,9 @@ pub struct Rules {
     pub site_zones: BTreeMap<Uuid, Zone>,
     /// The local time at which a working day begins.
     pub day_start: Time,
+    /// The same of each site where it is another one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub site_day_starts: BTreeMap<Uuid, Time>,
     /// A second punch that comes sooner than this many seconds is a double read; 0 to 3,600.
     pub repunch_s: u32,
     /// The longest session there is, in seconds; 60 to 604,800 (a week). A longer one is a
@@ -86,6 +89,7 @@ impl Rules {
             zone,
             site_zones: BTreeMap::new(),
             day_start: Time::constant(4, 0, 0, 0),
+            site_day_starts: BTreeMap::new(),
             repunch_s: 60,
             max_session_s: 16 * 3_600,
             pairing: Pairing::EveryValidPair,
@@ -99,6 +103,13 @@ impl Rules {
     pub fn zone_of(&self, site: Option<Uuid>) -> &Zone {
         site.and_then(|site| self.site_zones.get(&site))
             .unwrap_or(&self.zone)
+    }
+
+    /// The local time at which a working day begins at that site.
+    #[must_use]
+    pub fn day_start_of(&self, site: Option<Uuid>) -> Time {
+        let own = site.and_then(|site| self.site_day_starts.get(&site));
+        own.copied().unwrap_or(self.day_start)
     }
 
     pub(crate) fn max_session(&self) -> SignedDuration {

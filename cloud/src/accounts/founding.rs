@@ -192,6 +192,45 @@ pub async fn enrol_person(
     Ok(id)
 }
 
+/// The hash of a password that nobody knows: who is added with it gets another by a letter.
+///
+/// # Errors
+/// When the operating system gives no randomness, or too many passwords are being hashed.
+pub async fn nobodys_password(app: &App) -> Result<String, NoPlace> {
+    Ok(app.passwords.hash(tokens::fresh_secret()?, &[]).await?)
+}
+
+/// Adds an employee without a face, with the hash of a password that nobody knows.
+///
+/// # Errors
+/// When the e-mail is taken.
+pub async fn add_without_password(
+    app: &App,
+    (username, email): (String, String),
+    password_hash: &str,
+    hourly_rate: Decimal,
+    attested_by: AccountId,
+    by: Adding,
+) -> Result<AccountId, NoPlace> {
+    let now = app.now();
+    let id = AccountId(fresh_id(now));
+    let person = NewPerson {
+        account: NewAccount {
+            id,
+            username,
+            email,
+            password_hash: password_hash.to_owned(),
+            face_login: false,
+            template: None,
+        },
+        hourly_rate,
+        attested_by,
+        at: now,
+    };
+    app.store.add_person(person, by).await?;
+    Ok(id)
+}
+
 /// Makes an invitation; gives its token, which is shown once, and its end.
 ///
 /// # Errors

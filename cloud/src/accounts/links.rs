@@ -17,6 +17,9 @@ const JOIN_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 const VERIFY_LIFE: SignedDuration = SignedDuration::from_hours(3 * 24);
 const RESET_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
+/// As what somebody joins, and as the manager of which sites.
+type Joins = (Role, Vec<Uuid>);
+
 /// An invitation to the staff.
 pub struct Inviting {
     /// Where it is opened, with its secret; where no letter goes out, for whoever invites to pass on.
@@ -34,11 +37,12 @@ pub async fn invite(
     by: &Account,
     email: String,
     role: Role,
+    sites: Vec<Uuid>,
 ) -> Result<Inviting, NoPlace> {
     if app.store.account_by_email(email.clone()).await?.is_some() {
         return Err(StoreError::EmailTaken.into());
     }
-    let about = (None, email.clone(), Some(role));
+    let about = (None, email.clone(), Some((role, sites)));
     let (token, expires) = keep(app, by, Purpose::Join, about, JOIN_LIFE).await?;
     let Some(mail) = &app.mail else {
         return Ok(Inviting {
@@ -178,11 +182,12 @@ async fn keep(
     app: &App,
     by: &Account,
     purpose: Purpose,
-    (account, email, role): (Option<AccountId>, String, Option<Role>),
+    (account, email, joins): (Option<AccountId>, String, Option<Joins>),
     life: SignedDuration,
 ) -> Result<(String, Timestamp), NoPlace> {
     let now = app.now();
     let token = tokens::fresh_secret()?;
+    let (role, sites) = joins.map_or((None, Vec::new()), |(role, sites)| (Some(role), sites));
     let link = NewLink {
         tenant: by.tenant,
         token_hash: tokens::hash(token.as_bytes()),
@@ -190,6 +195,7 @@ async fn keep(
         account,
         email,
         role,
+        sites,
         by: by.id,
         created: now,
         expires: now + life,

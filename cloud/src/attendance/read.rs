@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::store::AccountId;
 use crate::store::ledger::{self, Fact};
+use crate::store::places::Placements;
 
 /// What a tenant's facts say.
 #[derive(Debug, Default, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Rejected {
     pub at: Timestamp,
     /// Where.
     pub terminal: Uuid,
+    /// At which site, once that was looked up.
+    pub site: Option<Uuid>,
     /// Why.
     pub why: event::Rejection,
 }
@@ -119,6 +122,7 @@ impl Read {
                     event.at
                 },
                 terminal: fact.key.terminal,
+                site: None,
                 why: *why,
             }),
             What::Clock { from, to } => self.steps.push(ClockStep {
@@ -137,6 +141,18 @@ impl Read {
                 at: event.at,
             });
         }
+    }
+
+    /// Says of each punch and refusal at which site it was: where its terminal hung then.
+    #[must_use]
+    pub fn at_sites(mut self, places: &Placements) -> Self {
+        for punch in &mut self.punches {
+            punch.site = Some(places.site(punch.terminal, punch.at));
+        }
+        for rejected in &mut self.rejected {
+            rejected.site = Some(places.site(rejected.terminal, rejected.at));
+        }
+        self
     }
 
     /// Whether the clock of every punch was set when it was written.

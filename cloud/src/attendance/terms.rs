@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::AttendanceError;
 use crate::App;
 use crate::agreements::{Agreed, House};
+use crate::store::places::Place;
 use crate::store::{Person, Tenant};
 
 /// The key of the tenant's setting.
@@ -73,7 +74,7 @@ fn refused(
     move |source| AttendanceError::Terms { what, source }
 }
 
-/// The rules of a tenant: its site's zone and its settings.
+/// The rules of a tenant: the zone and the day start of each of its sites, and its settings.
 ///
 /// # Errors
 /// When the zone or the settings can't be read.
@@ -84,7 +85,27 @@ pub async fn rules_of(app: &App, tenant: &Tenant) -> Result<Rules, AttendanceErr
             .map_err(|cause| refused("setting `attendance`")(cause.into()))?,
     };
     let zone = Zone::named(&tenant.site.zone).map_err(|cause| refused("zone")(cause.into()))?;
-    Ok(settings.rules(zone, app.config.repunch_s))
+    let mut rules = settings.rules(zone, app.config.repunch_s);
+    sited(&mut rules, &app.store.sites(tenant.id).await?)?;
+    Ok(rules)
+}
+
+/// Puts each site's own zone and day start into rules. What is of no site is of the first.
+pub(super) fn sited(rules: &mut Rules, sites: &[Place]) -> Result<(), AttendanceError> {
+    for (n, site) in sites.iter().enumerate() {
+        let zone = Zone::named(&site.zone).map_err(|cause| refused("site's zone")(cause.into()))?;
+        rules.site_zones.insert(site.id, zone);
+        if let Some(text) = &site.day_start {
+            let time: Time = text
+                .parse()
+                .map_err(|cause: jiff::Error| refused("site's day start")(cause.into()))?;
+            rules.site_day_starts.insert(site.id, time);
+            if n == 0 {
+                rules.day_start = time;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl House {

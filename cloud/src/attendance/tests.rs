@@ -330,6 +330,60 @@ fn settings_are_read_by_name_and_a_slip_is_refused() {
 }
 
 #[test]
+fn a_working_day_is_that_of_the_terminals_site() {
+    let tokyo = Uuid::from_u128(0x52);
+    let mut day = book()
+        .punch("2026-06-01T18:30Z", Direction::In)
+        .punch("2026-06-01T21:00Z", Direction::Out);
+    day.settings.day_start = Some(jiff::civil::time(4, 0, 0, 0));
+    let place = |id, zone: &str, day_start: Option<&str>| crate::store::places::Place {
+        id,
+        name: String::new(),
+        zone: zone.to_owned(),
+        day_start: day_start.map(str::to_owned),
+        doors: None,
+    };
+    let at_site = |places: crate::store::places::Placements, day_start| {
+        let first = day.concluded("2026-06-02T00:00Z");
+        let mut rules = first.terms.book.at(first.now).clone();
+        let site = first.tenant.site.id;
+        let sites = [
+            place(site, "Europe/Berlin", None),
+            place(tokyo, "Asia/Tokyo", day_start),
+        ];
+        terms::sited(&mut rules, &sites).unwrap();
+        let terms = Terms::new(
+            &first.tenant,
+            &first.people,
+            rules,
+            first.terms.agreed.clone(),
+        )
+        .unwrap();
+        let read = Read::of(&day.facts, &[]).at_sites(&places);
+        let told = Attendance::conclude(first.tenant, first.people, terms, read, first.now);
+        (
+            told.sheet.sessions[0].day.to_string(),
+            told.sheet.sessions[0].site,
+        )
+    };
+    let here = Uuid::from_u128(0x51);
+    let places = |rows| crate::store::places::Placements::new(here, rows);
+    // Half past eight in the evening in Berlin is half past three of the next day in Tokyo, where the day begins
+    // at four.
+    let berlin = ("2026-06-01".to_owned(), Some(here));
+    assert_eq!(at_site(places(vec![]), None), berlin);
+    let moved = vec![(DOOR, at("2026-01-01T00:00Z"), tokyo)];
+    let last = ("2026-06-01".to_owned(), Some(tokyo));
+    assert_eq!(at_site(places(moved.clone()), None), last);
+    let next = ("2026-06-02".to_owned(), Some(tokyo));
+    assert_eq!(at_site(places(moved.clone()), Some("03:00:00")), next);
+    // A terminal that moved later leaves the day where it was.
+    let mut later = moved;
+    later.push((DOOR, at("2026-06-01T22:00Z"), here));
+    assert_eq!(at_site(places(later), Some("03:00:00")), next);
+}
+
+#[test]
 fn a_double_read_at_the_terminal_is_kept_and_ignored() {
     let day = book()
         .punch("2026-06-01T06:00:00Z", Direction::Auto)

@@ -111,7 +111,8 @@ pub async fn record(
         facts.push(fact(&head, person, at, body));
         let site = found.site.id;
         let marks = app.store.sync_marks(tenant).await?;
-        let read = Read::of(&facts, &marks);
+        let places = app.store.placements(tenant).await?;
+        let read = Read::of(&facts, &marks).at_sites(&places);
         let concluded = Attendance::conclude(found, people, terms, read, at);
         let recorded = outcome(&concluded, person, punch_id(&head), way)?;
 

@@ -111,12 +111,14 @@ pub(crate) async fn applied(
     let unproved = app.store.unproved(terminal.tenant, terminal.id).await?;
     let held = app
         .store
-        .roster_changes(terminal.tenant, terminal.site, model(app), 0)
+        .roster_changes(terminal.tenant, terminal.place, model(app), 0)
         .await?;
     if held.to != applied.version {
         return Ok(());
     }
-    let face = site::doors(app, terminal.tenant).await?.face;
+    let face = site::doors(app, terminal.tenant, terminal.place)
+        .await?
+        .face;
     let people = open_all(app, terminal.tenant, held.put, face);
     let pairs = people
         .iter()
@@ -237,7 +239,7 @@ async fn bring_up_to_date(
     app: &App,
     known: &Known,
     heard: &mut Heard,
-    states: &[(Uuid, State)],
+    states: &[(Vec<Uuid>, State)],
 ) -> Result<(), DownlinkError> {
     let settings = settings_of(app, known).await?;
     let is_new = settings.version != heard.settings;
@@ -251,11 +253,12 @@ async fn bring_up_to_date(
         app.downlink.tell_sealed(known, heard.session, &settings)?;
         heard.settings = settings.version;
     }
-    for (site, state) in states {
+    for (sites, state) in states {
         let news = (state.is_in, state.since, state.minutes_today);
         // Of whoever has no session, a terminal that was told nothing has nothing to take back.
         let before = heard.states.get(&state.person).copied();
-        if *site != known.terminal.site || before.unwrap_or_default() == news {
+        let known_here = sites.is_empty() || sites.contains(&known.terminal.place);
+        if !known_here || before.unwrap_or_default() == news {
             continue;
         }
         app.downlink.tell_sealed(known, heard.session, state)?;
@@ -277,7 +280,7 @@ async fn tell_roster(
     let terminal = &known.terminal;
     let changes = app
         .store
-        .roster_changes(terminal.tenant, terminal.site, model(app), heard.roster)
+        .roster_changes(terminal.tenant, terminal.place, model(app), heard.roster)
         .await?;
     if changes.to == heard.roster {
         return Ok(());
@@ -289,7 +292,7 @@ async fn tell_roster(
     let from = (changes.from > 0).then_some(changes.from);
     let epoch = app.downlink.epoch(app).await?;
     let pages = roster::pages(epoch, from, changes.to, forget.chain(put).collect())
-        .map_err(|error| DownlinkError::Pages(terminal.site, error))?;
+        .map_err(|error| DownlinkError::Pages(terminal.place, error))?;
     for page in &pages {
         app.downlink.tell_sealed(known, heard.session, page)?;
     }
@@ -338,20 +341,21 @@ fn open_all(app: &App, tenant: TenantId, people: Vec<RosterPerson>, face: Face) 
 /// What the terminal is told of its site, with its version.
 async fn settings_of(app: &App, known: &Known) -> Result<Settings, DownlinkError> {
     let terminal = &known.terminal;
-    let mut settings = site::settings(app, terminal.tenant, terminal.site).await?;
+    let mut settings = site::settings(app, terminal.tenant, terminal.place).await?;
     let content = serde_json::to_vec(&settings).unwrap_or_default();
     settings.version = app
         .store
-        .settings_version(terminal.tenant, terminal.site, Hash::of(&content).0)
+        .settings_version(terminal.tenant, terminal.place, Hash::of(&content).0)
         .await?;
     Ok(settings)
 }
 
-/// What screens may say of the people of a tenant, each with the site that they work at.
-async fn states(app: &App, tenant: TenantId) -> Result<Vec<(Uuid, State)>, DownlinkError> {
+/// What screens may say of the people of a tenant, each with the sites whose doors know them; none: all.
+async fn states(app: &App, tenant: TenantId) -> Result<Vec<(Vec<Uuid>, State)>, DownlinkError> {
     let now = app.now();
     let statuses = attendance::statuses(app, tenant, now).await?;
     let people = app.store.people(tenant).await?;
+    let mut ties = app.store.ties(tenant).await?;
     Ok(people
         .into_iter()
         .map(|person| {
@@ -367,7 +371,7 @@ async fn states(app: &App, tenant: TenantId) -> Result<Vec<(Uuid, State)>, Downl
                 minutes_today: minutes.min(7 * 24 * 60),
                 as_of: now,
             };
-            (person.site, state)
+            (ties.remove(&person.id).unwrap_or_default(), state)
         })
         .collect())
 }

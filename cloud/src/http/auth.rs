@@ -10,8 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
 use super::error::ApiError;
-use super::rights;
+use super::rights::{self, Who};
 use crate::App;
+use crate::site::Scope;
 use crate::store::{Account, Hash, StoreError};
 use crate::tokens;
 
@@ -155,10 +156,16 @@ impl FromRequestParts<Arc<App>> for Caller {
         let caller = caller(app, parts, BareToken::Refused).await?;
         let route = parts.extensions.get::<MatchedPath>();
         let who = route.and_then(|route| rights::of(&parts.method, route.as_str()));
-        match who.is_some_and(|who| who.lets(caller.account.role)) {
-            true => Ok(caller),
-            false => Err(ApiError::forbidden("Access forbidden")),
+        if !who.is_some_and(|who| who.lets(caller.account.role)) {
+            return Err(ApiError::forbidden("Access forbidden"));
         }
+        let knows_sites = who == Some(Who::Themselves)
+            || route.is_some_and(|route| rights::knows_sites(&parts.method, route.as_str()));
+        if !knows_sites && !Scope::of(app, &caller.account).await?.is_all() {
+            let why = "This is for managers of all sites; you are the manager of some";
+            return Err(ApiError::forbidden(why));
+        }
+        Ok(caller)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::App;
 use crate::attendance::{Attendance, AttendanceError};
 use crate::payrun;
 use crate::seed::ids;
+use crate::site::Scope;
 use crate::store::Account;
 
 /// These routes.
@@ -251,7 +252,11 @@ async fn timesheet(
     let unknown = || ApiError::not_found("Employee not found");
     let id = ids::account(&id).ok_or_else(unknown)?;
     let paid = app.store.paid_sessions(account.tenant, Some(id)).await?;
-    let attendance = Attendance::of(&app, account.tenant, Some(id), app.now()).await?;
+    let mut attendance = Attendance::of(&app, account.tenant, Some(id), app.now()).await?;
+    let scope = Scope::of(&app, &account).await?;
+    if !scope.is_all() {
+        attendance.narrow(&scope, &app.store.ties(account.tenant).await?);
+    }
     let person = attendance.people.first().ok_or_else(unknown)?;
     let sessions = attendance.sessions(id).map(|worked| {
         let session = worked.session;

@@ -19,8 +19,10 @@ use super::auth::{Allowed, Caller};
 use super::error::{ApiResult, Detail};
 use super::rights::WATCHERS;
 use crate::App;
+use crate::attendance::AttendanceError;
 use crate::live::{self, Snapshot};
-use crate::store::{Hash, TenantId};
+use crate::site::Scope;
+use crate::store::{Account, Hash, TenantId};
 
 /// How long a heap of changes is gathered before it is shown.
 const GATHER: Duration = Duration::from_millis(150);
@@ -48,7 +50,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     )
 )]
 async fn now(State(app): State<Arc<App>>, Allowed(account): Allowed) -> ApiResult<Json<Snapshot>> {
-    Ok(Json(live::snapshot(&app, account.tenant, app.now()).await?))
+    let scope = Scope::of(&app, &account).await?;
+    let snapshot = live::snapshot(&app, account.tenant, &scope, app.now()).await?;
+    Ok(Json(snapshot))
 }
 
 /// The same as a stream: an event `snapshot` at once and after each change, until the caller logs out.
@@ -113,10 +117,8 @@ impl Feed {
                 },
             }
         }
-        if !self.is_logged_in().await {
-            return None;
-        }
-        let snapshot = live::snapshot(&self.app, self.tenant, self.app.now()).await;
+        let account = self.account().await?;
+        let snapshot = self.snapshot(&account).await;
         self.shown = Some(Instant::now());
         match snapshot {
             Ok(snapshot) => Event::default().event("snapshot").json_data(&snapshot).ok(),
@@ -139,13 +141,24 @@ impl Feed {
         ) {}
     }
 
+    /// What they may see now: it may have been changed since they logged in.
+    async fn snapshot(&self, account: &Account) -> Result<Snapshot, AttendanceError> {
+        let scope = Scope::of(&self.app, account).await?;
+        live::snapshot(&self.app, self.tenant, &scope, self.app.now()).await
+    }
+
     async fn is_logged_in(&self) -> bool {
+        self.account().await.is_some()
+    }
+
+    /// Whoever looks, while they may.
+    async fn account(&self) -> Option<Account> {
         let account = self
             .app
             .store
             .session_account(self.session, self.app.now())
             .await;
-        matches!(account, Ok(Some(account))
-            if WATCHERS.lets(account.role) && account.tenant == self.tenant)
+        let account = account.ok().flatten();
+        account.filter(|account| WATCHERS.lets(account.role) && account.tenant == self.tenant)
     }
 }

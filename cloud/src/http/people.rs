@@ -233,7 +233,7 @@ pub(super) async fn look_for_twins(app: &App, own: Changing, probe: Probe) {
 async fn twins_of(app: &App, own: Changing, probe: Probe) -> Result<(), EnrolmentError> {
     let model = app.faces.model().to_owned();
     let colleagues = app.store.templates(own.tenant, model).await?;
-    let fpir = site::doors(app, own.tenant).await?.fpir / TRIES;
+    let fpir = site::doors_of(&site::first(app, own.tenant).await?)?.fpir / TRIES;
     let twins = enrolment::near_twins(app, &colleagues, own.person, probe, fpir).await?;
     for other in twins {
         app.store.found_alike(own, other, Found::Near).await?;

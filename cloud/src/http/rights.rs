@@ -119,6 +119,7 @@ pub const RIGHTS: &[(&str, &str, Who)] = &[
     ("get", "/api/v1/pay-runs/{id}/statement.pdf", BOOKS),
     ("post", "/api/v1/employees", OFFICE),
     ("post", "/api/v1/invitations", OFFICE),
+    ("post", "/api/v1/people/import", OFFICE),
     ("get", "/api/v1/people/{id}/ways", WATCHERS),
     ("post", "/api/v1/people/{id}/pin", OFFICE),
     ("delete", "/api/v1/people/{id}/pin", OFFICE),
@@ -152,6 +153,12 @@ pub const RIGHTS: &[(&str, &str, Who)] = &[
     ("delete", "/api/v1/me/face", Who::Themselves),
     ("get", "/api/v1/site", ROUND),
     ("put", "/api/v1/site", OWNERS),
+    ("get", "/api/v1/sites", ROUND),
+    ("post", "/api/v1/sites", OWNERS),
+    ("put", "/api/v1/sites/{id}", OWNERS),
+    ("put", "/api/v1/terminals/{id}/site", CRAFT),
+    ("get", "/api/v1/people/{id}/sites", WATCHERS),
+    ("put", "/api/v1/people/{id}/sites", OFFICE),
     ("get", "/api/v1/terminals", ROUND),
     ("delete", "/api/v1/terminals/{id}", CRAFT),
     ("post", "/api/v1/claims", CRAFT),
@@ -159,6 +166,26 @@ pub const RIGHTS: &[(&str, &str, Who)] = &[
     ("post", "/api/v1/claim/begin", Who::Everybody),
     ("post", "/api/v1/claim/finish", Who::Everybody),
 ];
+
+/// What a manager of some sites may ask beside what is their own: routes that tell of those sites only. Every other
+/// one is for managers of all.
+pub const OF_SITES: &[(&str, &str)] = &[
+    ("get", "/api/v1/live"),
+    ("get", "/api/v1/live/events"),
+    ("get", "/api/v1/people/{id}/timesheet"),
+    ("get", "/api/v1/people/{id}/ways"),
+    ("get", "/api/v1/people/{id}/sites"),
+    ("get", "/api/v1/site"),
+    ("get", "/api/v1/sites"),
+    ("get", "/api/v1/terminals"),
+];
+
+/// Whether that route tells a manager of some sites of those only.
+pub(super) fn knows_sites(method: &Method, path: &str) -> bool {
+    OF_SITES
+        .iter()
+        .any(|(verb, route)| verb.eq_ignore_ascii_case(method.as_str()) && *route == path)
+}
 
 /// Who may ask that; `None` for a route that nobody wrote down.
 pub(super) fn of(method: &Method, path: &str) -> Option<Who> {

@@ -1,4 +1,4 @@
-//! `/api/v1/site`: what an employer decides about the doors of the site.
+//! `/api/v1/site`: what an employer decides about the doors of the first site, as long as there is no other.
 
 use std::sync::Arc;
 
@@ -11,24 +11,31 @@ use super::auth::Allowed;
 use super::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form;
 use crate::App;
-use crate::site::{self, Doors};
+use crate::site::{self, Doors, Scope};
 
 /// These routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(doors, set_doors))
 }
 
-/// What terminals of the site are told.
+/// What terminals of the first site are told.
 #[utoipa::path(
     get, path = "/api/v1/site", tag = "site", security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 200, body = Doors),
         (status = 401, body = Detail),
         (status = 403, body = Detail),
+        (status = 404, body = Detail, description = "The caller is the manager of other sites"),
     )
 )]
 async fn doors(State(app): State<Arc<App>>, Allowed(account): Allowed) -> ApiResult<Json<Doors>> {
-    Ok(Json(site::doors(&app, account.tenant).await?))
+    let first = site::first(&app, account.tenant).await?;
+    if !Scope::of(&app, &account).await?.sees(first.id) {
+        return Err(ApiError::not_found(
+            "Site not found; /api/v1/sites lists yours",
+        ));
+    }
+    Ok(Json(site::doors_of(&first)?))
 }
 
 /// Decide anew. What is left out has its default; terminals are told at once, or as soon as they are reached.

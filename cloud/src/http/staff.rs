@@ -1,5 +1,6 @@
 //! `/api/v1/staff`: who helps an owner, and how they come to it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -21,6 +22,8 @@ use super::register::check_password;
 use super::session::logged_in;
 use crate::App;
 use crate::accounts::links;
+use crate::site;
+use crate::store::audit::Deed;
 use crate::store::staff::{Handling, Member};
 use crate::store::{Account, AccountId, Role, StoreError};
 
@@ -41,6 +44,8 @@ struct MemberRow {
     /// `owner`, `hr`, `manager`, `auditor` or `technician`.
     #[schema(example = "hr")]
     role: &'static str,
+    /// Of which sites a manager is one; none: of all.
+    sites: Vec<Uuid>,
     /// When they proved to read the e-mail.
     #[schema(value_type = Option<String>, format = DateTime)]
     verified: Option<Timestamp>,
@@ -48,9 +53,11 @@ struct MemberRow {
     since: Timestamp,
 }
 
-impl From<Member> for MemberRow {
-    fn from(member: Member) -> Self {
+impl MemberRow {
+    fn of(member: Member, limits: &mut BTreeMap<AccountId, Vec<Uuid>>) -> Self {
+        let sites = limits.remove(&member.id).unwrap_or_default();
         Self {
+            sites,
             id: member.id.0,
             username: member.username,
             email: member.email,
@@ -69,6 +76,10 @@ struct InvitingStaff {
     /// `owner`, `hr`, `manager`, `auditor` or `technician`.
     #[schema(example = "hr")]
     role: String,
+    /// Of which sites a manager is to be one. None: of all.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    sites: Vec<Uuid>,
 }
 
 /// An invitation.
@@ -88,6 +99,10 @@ struct RoleOf {
     /// `owner`, `hr`, `manager`, `auditor` or `technician`.
     #[schema(example = "auditor")]
     role: String,
+    /// Of which sites a manager is to be one. None: of all.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    sites: Vec<Uuid>,
 }
 
 /// Fields of whoever was invited.
@@ -115,6 +130,22 @@ fn role(name: &str) -> ApiResult<Role> {
             let why = "Input should be 'owner', 'hr', 'manager', 'auditor' or 'technician'";
             ApiError::field(FieldProblem::body("enum", "role", why))
         })
+}
+
+/// The sites of a manager: the organisation's own, and none for any other role.
+async fn sites_of(app: &App, by: &Account, role: Role, sites: Vec<Uuid>) -> ApiResult<Vec<Uuid>> {
+    let wrong = |why| ApiError::field(FieldProblem::body("value_error", "sites", why));
+    if role != Role::Manager && !sites.is_empty() {
+        return Err(wrong("only a manager is one of some sites"));
+    }
+    let all = app.store.sites(by.tenant).await?;
+    match sites
+        .iter()
+        .all(|site| all.iter().any(|one| one.id == *site))
+    {
+        true => Ok(site::distinct(sites)),
+        false => Err(wrong("there is no such site in this organisation")),
+    }
 }
 
 fn unknown() -> ApiError {
@@ -155,7 +186,11 @@ async fn staff(
     Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<MemberRow>>> {
     let members = app.store.staff(account.tenant).await?;
-    Ok(Json(members.into_iter().map(MemberRow::from).collect()))
+    let mut limits = app.store.limits(account.tenant).await?;
+    let rows = members
+        .into_iter()
+        .map(|member| MemberRow::of(member, &mut limits));
+    Ok(Json(rows.collect()))
 }
 
 /// Invite somebody to the staff: a letter brings the link, good for seven days.
@@ -175,12 +210,17 @@ async fn invite(
     Allowed(account): Allowed,
     inviting: ApiResult<form::Json<InvitingStaff>>,
 ) -> ApiResult<(StatusCode, Json<InvitedStaff>)> {
-    let form::Json(InvitingStaff { email, role: name }) = inviting?;
+    let form::Json(InvitingStaff {
+        email,
+        role: name,
+        sites,
+    }) = inviting?;
     let email = email.trim().to_owned();
     check_email(&email)
         .map_err(|why| ApiError::field(FieldProblem::body("value_error", "email", why)))?;
     let role = role(&name)?;
-    let made = links::invite(&app, &account, email, role).await?;
+    let sites = sites_of(&app, &account, role, sites).await?;
+    let made = links::invite(&app, &account, email, role, sites).await?;
     let links::Inviting { link, expires } = made;
     Ok((StatusCode::CREATED, Json(InvitedStaff { link, expires })))
 }
@@ -212,10 +252,34 @@ async fn set_role(
         .iter()
         .find(|member| member.id == handling.account)
         .ok_or_else(unknown)?;
-    let form::Json(RoleOf { role: name }) = wanted?;
+    let form::Json(RoleOf { role: name, sites }) = wanted?;
     let role = role(&name)?;
+    let sites = sites_of(&app, &account, role, sites).await?;
+    // In no moment more is seen than before or afterwards.
+    let limit = async |sites| {
+        let deed = Deed::new(
+            account.id,
+            app.now(),
+            "manager_sites_set",
+            Some(handling.account.0),
+        );
+        app.store.limit_manager(account.tenant, sites, deed).await
+    };
+    let is_manager = role == Role::Manager;
+    let before = app
+        .store
+        .limits(account.tenant)
+        .await?
+        .remove(&handling.account);
+    let is_new = before.unwrap_or_default() != sites;
+    if is_manager && is_new {
+        limit(sites.clone()).await.map_err(not_handled)?;
+    }
     let set = app.store.set_role(handling, role).await;
     set.map_err(not_handled)?;
+    if !is_manager && is_new {
+        limit(sites).await.map_err(not_handled)?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -18,6 +18,7 @@ use super::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use super::form;
 use crate::App;
 use crate::seed::ids;
+use crate::site::Scope;
 use crate::store::ways::{Badge, Changing};
 use crate::store::{Account, Person, StoreError};
 use crate::ways::{self, NotMade};
@@ -126,6 +127,9 @@ fn unknown() -> ApiError {
 async fn theirs(app: &App, account: &Account, id: &str) -> ApiResult<(Person, Changing)> {
     let id = ids::account(id).ok_or_else(unknown)?;
     let person = app.store.person(account.tenant, id).await?;
+    let scope = Scope::of(app, account).await?;
+    let is_seen = scope.knows_person(app, account.tenant, id).await?;
+    let person = person.filter(|_| is_seen);
     let changing = Changing {
         tenant: account.tenant,
         person: id,

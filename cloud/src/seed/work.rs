@@ -18,6 +18,7 @@ use crate::attendance::Attendance;
 use crate::attendance::read::Read;
 use crate::attendance::terms::{self, Terms};
 use crate::store::ledger::Fact;
+use crate::store::places::Placements;
 use crate::store::{AccountId, Person, PunchKey, Site, Tenant, TenantId};
 
 /// What is kept of a stretch of work.
@@ -37,11 +38,11 @@ impl Kept {
 
 /// The two punches of a stretch of work; one while it lasts.
 pub(super) fn punches(session: &Session) -> impl Iterator<Item = Event> {
-    let punch = |at, direction| Event {
+    let punch = |at, uptime_ms, direction| Event {
         at,
         clock: Clock::Synced,
         boot: session.id.session(),
-        uptime_ms: 0,
+        uptime_ms,
         what: What::Punch(Punch {
             person: session.employee.account().0,
             direction,
@@ -51,8 +52,8 @@ pub(super) fn punches(session: &Session) -> impl Iterator<Item = Event> {
             model: crate::enrolment::IMPORTED.to_owned(),
         }),
     };
-    let came = punch(session.check_in, Direction::In);
-    let left = session.check_out.map(|at| punch(at, Direction::Out));
+    let came = punch(session.check_in, 0, Direction::In);
+    let left = session.check_out.map(|at| punch(at, 1, Direction::Out));
     std::iter::once(came).chain(left)
 }
 
@@ -163,7 +164,9 @@ pub(super) async fn foretold(app: &App, house: &House) -> Result<Vec<Row>, SeedE
     let rules = terms::rules_of(app, &found).await?;
     let agreed = Agreed::of(&app.store.agreements(found.id, None).await?)?;
     let terms = Terms::new(&found, &people, rules, agreed)?;
-    let attendance = Attendance::conclude(found, people, terms, Read::of(&facts, &marks), now);
+    let places = Placements::new(found.site.id, Vec::new());
+    let read = Read::of(&facts, &marks).at_sites(&places);
+    let attendance = Attendance::conclude(found, people, terms, read, now);
     Ok(rows(house, &facts, &attendance))
 }
 

@@ -116,8 +116,10 @@ pub struct Terminal {
     pub tenant: TenantId,
     /// Which.
     pub id: Uuid,
-    /// Where it hangs.
+    /// The site whose keys it knows.
     pub site: Uuid,
+    /// The site where it hangs now.
+    pub place: Uuid,
     /// The name to show.
     pub name: String,
     /// Ed25519: what it signs with.
@@ -227,8 +229,10 @@ pub struct NewClaim {
     pub tenant: TenantId,
     /// Derived from the secret.
     pub id: Uuid,
-    /// Where the terminal will hang.
+    /// The site whose keys the terminal will know.
     pub site: Uuid,
+    /// The site where it will hang, where that is another one.
+    pub place: Option<Uuid>,
     /// What the terminal will be called.
     pub name: String,
     /// The secret, sealed.
@@ -248,7 +252,7 @@ pub struct Claim {
     pub tenant: TenantId,
     /// Which.
     pub id: Uuid,
-    /// Where the terminal will hang.
+    /// The site whose keys the terminal will know.
     pub site: Uuid,
     /// What the terminal will be called.
     pub name: String,

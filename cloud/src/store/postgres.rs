@@ -21,6 +21,7 @@ mod ledger;
 mod open;
 mod pay;
 mod people;
+mod places;
 mod record;
 mod refusal;
 mod register;

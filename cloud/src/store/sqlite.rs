@@ -14,6 +14,7 @@ mod leaving;
 mod ledger;
 mod pay;
 mod people;
+mod places;
 mod register;
 mod roster;
 mod rows;

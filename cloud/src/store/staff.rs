@@ -1,6 +1,7 @@
 //! Who helps an owner, the links that are sent by e-mail, and one's own sessions.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{AccountId, Answer, Hash, NewAccount, Role, SessionKind, StoreError, TenantId};
 
@@ -55,6 +56,8 @@ pub struct NewLink {
     pub email: String,
     /// As what somebody joins.
     pub role: Option<Role>,
+    /// As the manager of which sites; none: of all.
+    pub sites: Vec<Uuid>,
     /// Who had it made.
     pub by: AccountId,
     /// When.
@@ -74,6 +77,8 @@ pub struct Link {
     pub email: String,
     /// As what somebody joins.
     pub role: Option<Role>,
+    /// As the manager of which sites; none: of all.
+    pub sites: Vec<Uuid>,
     /// Who had it made.
     pub by: AccountId,
 }
@@ -113,8 +118,26 @@ pub(super) fn replaceable(staff: &[Member], handling: &Handling) -> Result<Role,
 }
 
 /// An invitation, for the log of what was done.
-pub(super) fn invited(email: &str, role: Role) -> String {
-    serde_json::json!({"email": email, "role": role.as_str()}).to_string()
+pub(super) fn invited(email: &str, role: Role, sites: &[Uuid]) -> String {
+    match sites {
+        [] => serde_json::json!({"email": email, "role": role.as_str()}).to_string(),
+        sites => {
+            serde_json::json!({"email": email, "role": role.as_str(), "sites": sites}).to_string()
+        }
+    }
+}
+
+/// The sites of a link as they are kept; `None` for none.
+pub(super) fn sites_text(sites: &[Uuid]) -> Option<String> {
+    (!sites.is_empty()).then(|| serde_json::json!(sites).to_string())
+}
+
+/// The sites of a link.
+pub(super) fn sites_of(text: Option<&str>) -> Result<Vec<Uuid>, StoreError> {
+    let sites = text.map(serde_json::from_str).transpose();
+    sites
+        .map(Option::unwrap_or_default)
+        .map_err(|_| StoreError::Damaged("links.sites"))
 }
 
 /// A session that is open.
@@ -160,7 +183,8 @@ pub trait Staff {
     /// Everybody of the tenant who is more than an employee, the longest there first.
     fn staff(&self, tenant: TenantId) -> Answer<Vec<Member>>;
 
-    /// Gives an account of the staff another role. Its sessions stay, with the new role.
+    /// Gives an account of the staff another role. Its sessions stay, with the new role. Which sites it is the
+    /// manager of is said apart ([`super::Places::limit_manager`]).
     ///
     /// # Errors
     /// [`super::StoreError::Missing`]; [`super::StoreError::LastOwner`].

@@ -19,6 +19,7 @@ use crate::http::Address;
 use crate::http::auth::Allowed;
 use crate::http::error::{ApiError, ApiResult, Detail, FieldProblem, FieldProblems};
 use crate::http::form;
+use crate::site::Scope;
 
 /// These routes.
 #[must_use]
@@ -42,6 +43,9 @@ impl From<NotClaimed> for ApiError {
             NotClaimed::Name => {
                 return Self::field(FieldProblem::body("value_error", "name", error.to_string()));
             }
+            NotClaimed::NoSite => {
+                return Self::field(FieldProblem::body("value_error", "site", error.to_string()));
+            }
             NotClaimed::Store(error) => return error.into(),
             NotClaimed::Vault(error) => return error.into(),
             other => return Self::internal("claiming a terminal", other),
@@ -57,6 +61,8 @@ struct Naming {
     /// 1 to 64 characters.
     #[schema(example = "Front door")]
     name: String,
+    /// Where it will hang. None: at the first site.
+    site: Option<Uuid>,
 }
 
 /// The address of this cloud, as whoever asks reaches it.
@@ -91,7 +97,15 @@ async fn make_claim(
     form::Json(naming): form::Json<Naming>,
 ) -> ApiResult<(StatusCode, Json<ClaimCode>)> {
     let cloud = own_address(&app, &headers);
-    let code = super::new_claim(&app, account.tenant, account.id, &naming.name, &cloud).await?;
+    let code = super::new_claim(
+        &app,
+        account.tenant,
+        account.id,
+        &naming.name,
+        naming.site,
+        &cloud,
+    )
+    .await?;
     Ok((StatusCode::CREATED, Json(code)))
 }
 
@@ -108,7 +122,8 @@ async fn terminals(
     State(app): State<Arc<App>>,
     Allowed(account): Allowed,
 ) -> ApiResult<Json<Vec<Shown>>> {
-    Ok(Json(super::list(&app, account.tenant).await?))
+    let scope = Scope::of(&app, &account).await?;
+    Ok(Json(super::list(&app, account.tenant, &scope).await?))
 }
 
 /// Revoke a terminal: it is cut off at once, and what it signs from then on is set aside.

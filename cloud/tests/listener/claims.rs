@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use limen_cloud::site::Scope;
 use limen_cloud::{http, terminals};
 use limen_wire::claim::{BeginAnswer, Begun, FinishAnswer, FinishRequest, Secret, Waiting};
 use limen_wire::{SealingSecret, SecretKey};
@@ -100,7 +101,9 @@ async fn a_terminal_is_claimed_with_twelve_words() {
             .certificate
             .starts_with("-----BEGIN CERTIFICATE-----")
     );
-    let list = terminals::list(&house.app, house.tenant).await.unwrap();
+    let list = terminals::list(&house.app, house.tenant, &Scope::ALL)
+        .await
+        .unwrap();
     assert_eq!(
         (list.len(), list[0].name.as_str(), list[0].online),
         (1, "Front door", false)
@@ -111,7 +114,9 @@ async fn a_terminal_is_claimed_with_twelve_words() {
         sealing: Arc::new(claiming.sealing),
     };
     let _line = Line::greeted(&identity, house.mqtt, &Outbox::new()).await;
-    let list = terminals::list(&house.app, house.tenant).await.unwrap();
+    let list = terminals::list(&house.app, house.tenant, &Scope::ALL)
+        .await
+        .unwrap();
     assert!(list[0].online);
 }
 
@@ -177,7 +182,7 @@ async fn a_code_that_is_wrong_used_or_expired_is_refused_in_words() {
     let (status, _) = post(format!("{cloud}/api/v1/claim/begin"), &json!({"claim": 7})).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
-        terminals::list(&house.app, house.tenant)
+        terminals::list(&house.app, house.tenant, &Scope::ALL)
             .await
             .unwrap()
             .len(),
@@ -214,7 +219,9 @@ async fn of_a_hundred_claims_at_once_one_wins() {
             "{end:?}"
         );
     }
-    let list = terminals::list(&house.app, house.tenant).await.unwrap();
+    let list = terminals::list(&house.app, house.tenant, &Scope::ALL)
+        .await
+        .unwrap();
     assert_eq!((list.len(), list[0].id), (1, *won[0]));
 }
 

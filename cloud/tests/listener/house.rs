@@ -165,6 +165,7 @@ impl House {
             self.tenant,
             self.employer,
             name,
+            None,
             "http://127.0.0.1",
         )
         .await

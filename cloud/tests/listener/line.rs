@@ -106,9 +106,10 @@ async fn a_revoked_terminal_is_cut_off_at_once() {
     );
     let mut again = Line::open(&door, options(&door, house.mqtt));
     assert_eq!(again.let_in().await, ConnectReturnCode::NotAuthorized);
-    let list = limen_cloud::terminals::list(&house.app, house.tenant)
-        .await
-        .unwrap();
+    let list =
+        limen_cloud::terminals::list(&house.app, house.tenant, &limen_cloud::site::Scope::ALL)
+            .await
+            .unwrap();
     assert!(list.is_empty());
     assert!(!house.revoke(door.id()).await);
 }

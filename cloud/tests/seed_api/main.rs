@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod alike;
+mod bulk;
 mod canary;
 mod consents;
 #[path = "../store/database.rs"]
@@ -21,6 +22,7 @@ mod registration;
 mod self_enrolment;
 mod server;
 mod session;
+mod sites;
 mod staff;
 mod starting;
 mod ways;

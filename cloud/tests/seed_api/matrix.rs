@@ -1,7 +1,7 @@
 //! Authorisation denies by default: every route that the OpenAPI file has, as nobody, as each role, and as the
 //! owner of another organisation.
 
-use limen_cloud::http::rights::{RIGHTS, Who};
+use limen_cloud::http::rights::{OF_SITES, RIGHTS, Who};
 use limen_cloud::store::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,12 @@ async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>) -> 
 
 /// Somebody of the staff, by an invitation, and in no other way.
 async fn join(server: &Server, owner: &str, name: &str, role: Role) {
-    let inviting = json!({"email": email(name), "role": role.as_str()});
+    join_as(server, owner, name, json!({"role": role.as_str()})).await;
+}
+
+/// As what, and of which sites.
+async fn join_as(server: &Server, owner: &str, name: &str, mut inviting: Value) {
+    inviting["email"] = json!(email(name));
     let request = server.ask(Method::POST, "/api/v1/staff").bearer_auth(owner);
     let invited = server.send(request.json(&inviting)).await;
     assert_eq!(invited.status, 201, "{invited:?}");
@@ -84,6 +89,26 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
     }
     let roles = staff.into_iter().chain([("Carl", Role::Employee)]);
     let roles: Vec<_> = roles.collect();
+    // Max is the manager of a site whose doors don't know Carl, and who hangs no terminal.
+    let asked = server
+        .ask(Method::POST, "/api/v1/sites")
+        .bearer_auth(&ada_token);
+    let harbour = json!({"name": "Harbour", "zone": "Asia/Tokyo"});
+    let harbour = server.send(asked.json(&harbour)).await.body["id"].clone();
+    let sites = server.get("/api/v1/sites", Some(&ada_token)).await.body;
+    let first = sites[0]["id"].clone();
+    let known_at = format!("/api/v1/people/{carl}/sites");
+    let tied = server.ask(Method::PUT, &known_at).bearer_auth(&ada_token);
+    let tied = server.send(tied.json(&json!({"sites": [first]}))).await;
+    assert_eq!(tied.status, 200, "{tied:?}");
+    join_as(
+        &server,
+        &ada_token,
+        "Max",
+        json!({"role": "manager", "sites": [harbour]}),
+    )
+    .await;
+    let elsewhere = [first.as_str().unwrap(), carl.as_str(), "Carl", "carl@"];
     let bea = server
         .employer("Bea", &bundled("astronaut.png"), false)
         .await;
@@ -122,6 +147,7 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
                 agree,
                 "{route}: the table and the file say different things"
             );
+            let named = path.clone();
             let path = path
                 .replace("{employee_id}", &carl)
                 .replace("{id}", &carl)
@@ -155,6 +181,26 @@ async fn no_route_lets_anybody_see_what_is_not_theirs() {
                     assert!(!body.contains("Ada"), "{route}: {body}");
                 }
                 asked += 1;
+            }
+
+            let max = server.token("Max").await;
+            let (status, body) = ask(&server, method, &path, Some(&max)).await;
+            // Of some sites: what is their own, and the few routes that tell of those sites only.
+            let of_sites = OF_SITES.contains(&(method.as_str(), named.as_str()));
+            let may = matches!(said, Said::Themselves) || of_sites;
+            let is_refused = status == 403 || body.contains("User not found");
+            assert_eq!(
+                is_refused, !may,
+                "{route} as the manager of a site: {status} {body}"
+            );
+            if may && path.contains(carl.as_str()) {
+                assert_eq!(status, 404, "{route} of somebody of another site: {body}");
+            }
+            for word in elsewhere {
+                assert!(
+                    !body.contains(word),
+                    "{route} tells the manager of another site {word}: {body}"
+                );
             }
 
             let stranger = server.token("Bea").await;

@@ -40,6 +40,7 @@ async fn lived_in(file: &std::path::Path) -> Sqlite {
         account: None,
         email: "new@example.org".to_owned(),
         role: Some(Role::Hr),
+        sites: Vec::new(),
         by: person(0, 0),
         created: at(1),
         expires: at(9),

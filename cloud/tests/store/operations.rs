@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use limen_cloud::Store;
+use limen_cloud::store::audit::Deed;
 use limen_cloud::store::ledger::{
     Greeting, NewClaim, NewEvent, NewFact, NewStatus, NewTerminal, OutboxKey, RosterChanges,
     SyncMark, TerminalStatus,
 };
+use limen_cloud::store::places::Place;
 use limen_cloud::store::ways::Changing;
 use limen_cloud::store::{
     Account, AccountId, Adding, Founding, Hash, Kind, NewAccount, NewApi, NewInvitation, NewPerson,
@@ -207,6 +209,17 @@ pub enum Op {
         listed: u8,
         revoke: bool,
     },
+    Place {
+        of: u8,
+        what: u8,
+        n: u8,
+        sites: Vec<u8>,
+    },
+    RosterOf {
+        of: u8,
+        n: u8,
+        held: u8,
+    },
     Revoke {
         of: u8,
         terminal: u8,
@@ -296,6 +309,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (of.clone(), who.clone(), any::<bool>()).prop_map(|(of, who, what)| Op::Pin { of, who, what }),
         4 => (of.clone(), who.clone(), 0..20_u8, 0..20_u8, prop::bool::weighted(0.2))
             .prop_map(|(of, who, badge, listed, revoke)| Op::Badge { of, who, badge, listed, revoke }),
+        6 => (of.clone(), 0..6_u8, 0..4_u8, prop::collection::vec(0..3_u8, 0..3))
+            .prop_map(|(of, what, n, sites)| Op::Place { of, what, n, sites }),
+        3 => (of.clone(), 0..3_u8, 0..6_u8).prop_map(|(of, n, held)| Op::RosterOf { of, n, held }),
         1 => (of.clone(), terminal).prop_map(|(of, terminal)| Op::Revoke { of, terminal }),
         3 => (of.clone(), prop::collection::vec((0..4_u8, 0..8_u8, 1..4_u8), 1..4))
             .prop_map(|(of, sessions)| Op::Pay { of, sessions }),
@@ -356,6 +372,7 @@ pub fn new_claim(of: u8, claim: u8) -> NewClaim {
         tenant: tenant(of),
         id: id(6, of, claim),
         site: site(of),
+        place: None,
         name: format!("door {}", 9 - claim),
         secret_sealed: vec![claim],
         created_by: person(of, 0),
@@ -670,6 +687,40 @@ impl Op {
                     told(store.issue_badge(changing(of, who), badge, listed).await)
                 }
             }
+            Self::Place { of, what, n, sites } => {
+                let deed = |about| Deed::new(person(of, 0), at(4), "site", Some(about));
+                let all: Vec<Uuid> = sites.iter().map(|n| id(5, of, *n)).collect();
+                let place = Place {
+                    id: id(5, of, n),
+                    name: format!("site {}", 9 - n),
+                    zone: "Asia/Tokyo".to_owned(),
+                    day_start: (n > 1).then(|| "05:30:00".to_owned()),
+                    doors: (n > 2).then(|| "{}".to_owned()),
+                };
+                let first = *all.first().unwrap_or(&id(5, of, 9));
+                let here = tenant(of);
+                match what {
+                    0 => told(store.add_site(here, place, deed(id(5, of, n))).await),
+                    1 => told(store.change_site(here, place, deed(id(5, of, n))).await),
+                    2 => told(
+                        store
+                            .place_terminal(here, first, deed(terminal(of, n)))
+                            .await,
+                    ),
+                    3 => told(store.tie_person(here, all, deed(person(of, n).0)).await),
+                    4 => {
+                        let number = format!("no {}", sites.len());
+                        told(store.set_number(here, number, deed(person(of, n).0)).await)
+                    }
+                    _ => told(store.limit_manager(here, all, deed(person(of, n).0)).await),
+                }
+            }
+            Self::RosterOf { of, n, held } => told(
+                store
+                    .roster_changes(tenant(of), id(5, of, n), MODEL.to_owned(), held.into())
+                    .await
+                    .map(roster),
+            ),
             Self::Revoke {
                 of,
                 terminal: which,
@@ -777,6 +828,11 @@ pub async fn look(store: &dyn Store, of: u8, who: u8) -> String {
         ),
         told(store.sync_marks(here).await),
         told(store.ways_in(here, someone).await),
+        told(store.sites(here).await),
+        told(store.placements(here).await),
+        told(store.ties(here).await),
+        told(store.limits(here).await),
+        told(store.numbers(here).await),
     ]
     .join("\n")
 }

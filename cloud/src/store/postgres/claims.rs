@@ -10,8 +10,9 @@ use crate::store::{AccountId, StoreError, TenantId};
 
 pub(super) async fn add(t: &Tx<'_>, new: &NewClaim) -> Result<()> {
     t.change(
-        "INSERT INTO claims (tenant, id, site, name, secret_sealed, created_by, created, expires)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO claims
+           (tenant, id, site, name, secret_sealed, created_by, created, expires, place)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             &new.tenant.0,
             &new.id,
@@ -21,6 +22,7 @@ pub(super) async fn add(t: &Tx<'_>, new: &NewClaim) -> Result<()> {
             &new.created_by.0,
             &new.created.as_microsecond(),
             &new.expires.as_microsecond(),
+            &new.place,
         ],
     )
     .await?;
@@ -108,6 +110,12 @@ pub(super) async fn finish(
             &new.certificate,
             &at,
         ],
+    )
+    .await?;
+    t.change(
+        "INSERT INTO placements (tenant, terminal, since, site)
+         SELECT tenant, $3, $4, coalesce(place, site) FROM claims WHERE tenant = $1 AND id = $2",
+        &[&tenant.0, &claim, &new.id, &at],
     )
     .await?;
     let made = t

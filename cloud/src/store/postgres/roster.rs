@@ -67,7 +67,7 @@ pub(super) async fn changes(
     rosters::since(held, version, now, entries)
 }
 
-/// Who works at the site now. One statement, so that a person is told as they are at one moment.
+/// Whom the site's doors know now. One statement, so that a person is told as they are at one moment.
 async fn people(t: &Tx<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result<Known> {
     let rows = t
         .rows(
@@ -80,7 +80,10 @@ async fn people(t: &Tx<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result
              FROM people p
              LEFT JOIN templates x ON x.tenant = p.tenant AND x.person = p.id AND x.model = $3
              LEFT JOIN pins n ON n.tenant = p.tenant AND n.person = p.id AND n.verifier IS NOT NULL
-             WHERE p.tenant = $1 AND p.site = $2 AND p.left_at IS NULL",
+             WHERE p.tenant = $1 AND p.left_at IS NULL
+               AND (NOT EXISTS (SELECT 1 FROM person_sites s WHERE s.tenant = p.tenant AND s.person = p.id)
+                    OR EXISTS (SELECT 1 FROM person_sites s
+                               WHERE s.tenant = p.tenant AND s.person = p.id AND s.site = $2))",
             &[&tenant.0, &site, &model],
         )
         .await?;

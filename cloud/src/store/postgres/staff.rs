@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::rows::{bytes32, instant, instant_or_none};
-use super::{Postgres, Result, Tx, accounts, audit};
+use super::{Postgres, Result, Tx, accounts, audit, places};
 use crate::store::audit::Deed;
 use crate::store::staff::{
-    Handling, Link, Member, NewLink, OpenSession, Purpose, Staff, invited, replaceable,
+    Handling, Link, Member, NewLink, OpenSession, Purpose, Staff, invited, replaceable, sites_of,
+    sites_text,
 };
 use crate::store::{
     AccountId, Answer, Hash, Kind, NewAccount, Role, SessionKind, StoreError, TenantId,
@@ -93,8 +94,8 @@ async fn make_link(t: &Tx<'_>, new: &NewLink) -> Result<()> {
     .await?;
     t.change(
         "INSERT INTO links
-           (tenant, token_hash, purpose, account, email, role, made_by, created, expires)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+           (tenant, token_hash, purpose, account, email, role, made_by, created, expires, sites)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         &[
             &new.tenant.0,
             &new.token_hash.as_slice(),
@@ -105,13 +106,14 @@ async fn make_link(t: &Tx<'_>, new: &NewLink) -> Result<()> {
             &new.by.0,
             &new.created.as_microsecond(),
             &new.expires.as_microsecond(),
+            &sites_text(&new.sites),
         ],
     )
     .await?;
     // What an account asks for itself is told when it is used.
     if let (Purpose::Join, Some(role)) = (new.purpose, new.role) {
         let mut deed = Deed::new(new.by, new.created, "staff_invited", None);
-        deed.after = Some(invited(&new.email, role));
+        deed.after = Some(invited(&new.email, role, &new.sites));
         audit::write_down(t, new.tenant, &deed).await?;
     }
     Ok(())
@@ -129,6 +131,7 @@ fn read(row: &Row) -> Result<Link> {
         account: account.map(AccountId),
         email: row.try_get("email")?,
         role: role.map(|_| role_of(row, "role")).transpose()?,
+        sites: sites_of(row.try_get("sites")?)?,
         by: AccountId(row.try_get("made_by")?),
     })
 }
@@ -141,7 +144,7 @@ async fn link(
 ) -> Result<Option<Link>> {
     let row = t
         .row(
-            "SELECT tenant, account, email, role, made_by FROM links
+            "SELECT tenant, account, email, role, made_by, sites FROM links
              WHERE token_hash = $1 AND purpose = $2 AND used IS NULL AND expires > $3",
             &[
                 &token_hash.as_slice(),
@@ -159,7 +162,7 @@ async fn used(t: &Tx<'_>, token_hash: &Hash, purpose: Purpose, now: Timestamp) -
         .row(
             "UPDATE links SET used = $3
              WHERE token_hash = $1 AND purpose = $2 AND used IS NULL AND expires > $3
-             RETURNING tenant, account, email, role, made_by",
+             RETURNING tenant, account, email, role, made_by, sites",
             &[
                 &token_hash.as_slice(),
                 &purpose.as_str(),
@@ -192,8 +195,9 @@ async fn join(t: &Tx<'_>, token_hash: &Hash, new: &NewAccount, now: Timestamp) -
         &[&link.tenant.0, &new.id.0, &role.as_str(), &at],
     )
     .await?;
+    places::set_limit(t, link.tenant, new.id, &link.sites).await?;
     let mut deed = Deed::new(new.id, now, "staff_joined", Some(new.id.0));
-    deed.after = Some(invited(&link.email, role));
+    deed.after = Some(invited(&link.email, role, &link.sites));
     audit::write_down(t, link.tenant, &deed).await
 }
 

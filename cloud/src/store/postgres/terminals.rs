@@ -19,6 +19,7 @@ fn terminal(row: &Row) -> Result<Terminal> {
         tenant: TenantId(row.try_get("tenant")?),
         id: row.try_get("id")?,
         site: row.try_get("site")?,
+        place: row.try_get("place")?,
         name: row.try_get("name")?,
         public_key: bytes32(row, "public_key")?,
         sealing_key: bytes32(row, "sealing_key")?,
@@ -29,8 +30,10 @@ fn terminal(row: &Row) -> Result<Terminal> {
 
 pub(super) async fn by_id(t: &Tx<'_>, which: Uuid) -> Result<Option<Terminal>> {
     let row = t.row(
-        "SELECT tenant, id, site, name, public_key, sealing_key, claimed, revoked FROM terminals
-         WHERE id = $1 AND kind = 'terminal'",
+        "SELECT x.tenant, x.id, x.site, x.name, x.public_key, x.sealing_key, x.claimed, x.revoked,
+                coalesce((SELECT p.site FROM placements p WHERE p.tenant = x.tenant AND p.terminal = x.id
+                          ORDER BY p.since DESC LIMIT 1), x.site) AS place
+         FROM terminals x WHERE x.id = $1 AND x.kind = 'terminal'",
         &[&which],
     ).await?;
     row.as_ref().map(terminal).transpose()
@@ -42,6 +45,8 @@ pub(super) async fn list(
 ) -> Result<Vec<(Terminal, Option<TerminalStatus>)>> {
     let rows = t.rows(
         "SELECT x.tenant, x.id, x.site, x.name, x.public_key, x.sealing_key, x.claimed, x.revoked,
+                coalesce((SELECT p.site FROM placements p WHERE p.tenant = x.tenant AND p.terminal = x.id
+                          ORDER BY p.since DESC LIMIT 1), x.site) AS place,
                 s.session, s.online, s.last_seen, s.outbox, s.next, s.roster, s.settings, s.body
          FROM terminals x
          LEFT JOIN terminal_status s ON s.tenant = x.tenant AND s.terminal = x.id

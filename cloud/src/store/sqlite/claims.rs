@@ -13,12 +13,14 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 pub(super) fn add(t: &Transaction<'_>, new: &NewClaim) -> Result<()> {
     t.execute(
-        "INSERT INTO claims (tenant, id, site, name, secret_sealed, created_by, created, expires)
-         VALUES (:tenant, :id, :site, :name, :secret, :by, :created, :expires)",
+        "INSERT INTO claims
+           (tenant, id, site, name, secret_sealed, created_by, created, expires, place)
+         VALUES (:tenant, :id, :site, :name, :secret, :by, :created, :expires, :place)",
         named_params! {
             ":tenant": new.tenant, ":id": id(new.id), ":site": id(new.site), ":name": new.name,
             ":secret": new.secret_sealed, ":by": new.created_by,
             ":created": new.created.as_microsecond(), ":expires": new.expires.as_microsecond(),
+            ":place": new.place.map(id),
         },
     )?;
     Ok(())
@@ -97,6 +99,11 @@ pub(super) fn finish(
             &new.certificate,
             at,
         ),
+    )?;
+    t.execute(
+        "INSERT INTO placements (tenant, terminal, since, site)
+         SELECT tenant, ?3, ?4, coalesce(place, site) FROM claims WHERE tenant = ?1 AND id = ?2",
+        (tenant, id(claim), id(new.id), at),
     )?;
     let by: AccountId = t
         .prepare_cached("SELECT created_by FROM claims WHERE tenant = ?1 AND id = ?2")?

@@ -45,7 +45,7 @@ pub(super) fn changes(
     rosters::since(held, version, now, entries)
 }
 
-/// Who works at the site now.
+/// Whom the site's doors know now.
 fn people(t: &Transaction<'_>, tenant: TenantId, site: Uuid, model: &str) -> Result<Known> {
     let mut statement = t.prepare_cached(
         "SELECT p.id, p.name, x.version, x.photos, x.sealed,
@@ -53,7 +53,10 @@ fn people(t: &Transaction<'_>, tenant: TenantId, site: Uuid, model: &str) -> Res
                          AND (a.person = p.id OR a.other = p.id)) AS is_twin
          FROM people p
          LEFT JOIN templates x ON x.tenant = p.tenant AND x.person = p.id AND x.model = ?3
-         WHERE p.tenant = ?1 AND p.site = ?2 AND p.left_at IS NULL",
+         WHERE p.tenant = ?1 AND p.left_at IS NULL
+           AND (NOT EXISTS (SELECT 1 FROM person_sites s WHERE s.tenant = p.tenant AND s.person = p.id)
+                OR EXISTS (SELECT 1 FROM person_sites s
+                           WHERE s.tenant = p.tenant AND s.person = p.id AND s.site = ?2))",
     )?;
     let mut rows = statement.query((tenant, id(site), model))?;
     let mut known = BTreeMap::new();

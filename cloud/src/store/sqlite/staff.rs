@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Row, Transaction};
 
 use super::rows::instant;
-use super::{Sqlite, accounts, audit};
+use super::{Sqlite, accounts, audit, places};
 use crate::store::audit::Deed;
 use crate::store::staff::{
-    Handling, Link, Member, NewLink, OpenSession, Purpose, Staff, invited, replaceable,
+    Handling, Link, Member, NewLink, OpenSession, Purpose, Staff, invited, replaceable, sites_of,
+    sites_text,
 };
 use crate::store::{
     AccountId, Answer, Hash, Kind, NewAccount, Role, SessionKind, StoreError, TenantId,
@@ -86,8 +87,8 @@ fn make_link(t: &Transaction<'_>, new: &NewLink) -> Result<()> {
     )?;
     t.execute(
         "INSERT INTO links
-           (tenant, token_hash, purpose, account, email, role, made_by, created, expires)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           (tenant, token_hash, purpose, account, email, role, made_by, created, expires, sites)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             new.tenant,
             &new.token_hash,
@@ -98,12 +99,13 @@ fn make_link(t: &Transaction<'_>, new: &NewLink) -> Result<()> {
             new.by,
             created,
             new.expires.as_microsecond(),
+            sites_text(&new.sites),
         ),
     )?;
     // What an account asks for itself is told when it is used.
     if let (Purpose::Join, Some(role)) = (new.purpose, new.role) {
         let mut deed = Deed::new(new.by, new.created, "staff_invited", None);
-        deed.after = Some(invited(&new.email, role));
+        deed.after = Some(invited(&new.email, role, &new.sites));
         audit::write_down(t, new.tenant, &deed)?;
     }
     Ok(())
@@ -121,19 +123,20 @@ fn link(
     now: Timestamp,
 ) -> Result<Option<Link>> {
     let mut statement = t.prepare_cached(
-        "SELECT tenant, account, email, role, made_by FROM links
+        "SELECT tenant, account, email, role, made_by, sites FROM links
          WHERE token_hash = ?1 AND purpose = ?2 AND used IS NULL AND expires > ?3",
     )?;
     let mut rows = statement.query((token_hash, purpose.as_str(), now.as_microsecond()))?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let role: Option<String> = row.get("role")?;
+    let (role, sites): (Option<String>, Option<String>) = (row.get("role")?, row.get("sites")?);
     Ok(Some(Link {
         tenant: row.get("tenant")?,
         account: row.get("account")?,
         email: row.get("email")?,
         role: role.map(|_| role_of(row, "role")).transpose()?,
+        sites: sites_of(sites.as_deref())?,
         by: row.get("made_by")?,
     }))
 }
@@ -169,8 +172,9 @@ fn join(t: &Transaction<'_>, token_hash: &Hash, new: &NewAccount, now: Timestamp
         "UPDATE accounts SET role = ?3, verified = ?4 WHERE tenant = ?1 AND id = ?2",
         (link.tenant, new.id, role.as_str(), at),
     )?;
+    places::set_limit(t, link.tenant, new.id, &link.sites)?;
     let mut deed = Deed::new(new.id, now, "staff_joined", Some(new.id.0));
-    deed.after = Some(invited(&link.email, role));
+    deed.after = Some(invited(&link.email, role, &link.sites));
     audit::write_down(t, link.tenant, &deed)
 }
 

@@ -22,6 +22,7 @@ fn terminal(row: &Row<'_>) -> Result<Terminal> {
         tenant: row.get("tenant")?,
         id: row.get::<_, Id>("id")?.0,
         site: row.get::<_, Id>("site")?.0,
+        place: row.get::<_, Id>("place")?.0,
         name: row.get("name")?,
         public_key: row.get("public_key")?,
         sealing_key: row.get("sealing_key")?,
@@ -32,8 +33,10 @@ fn terminal(row: &Row<'_>) -> Result<Terminal> {
 
 pub(super) fn by_id(t: &Transaction<'_>, which: Uuid) -> Result<Option<Terminal>> {
     let mut statement = t.prepare_cached(
-        "SELECT tenant, id, site, name, public_key, sealing_key, claimed, revoked FROM terminals
-         WHERE id = ?1 AND kind = 'terminal'",
+        "SELECT x.tenant, x.id, x.site, x.name, x.public_key, x.sealing_key, x.claimed, x.revoked,
+                coalesce((SELECT p.site FROM placements p WHERE p.tenant = x.tenant AND p.terminal = x.id
+                          ORDER BY p.since DESC LIMIT 1), x.site) AS place
+         FROM terminals x WHERE x.id = ?1 AND x.kind = 'terminal'",
     )?;
     let mut rows = statement.query([id(which)])?;
     rows.next()?.map(terminal).transpose()
@@ -45,6 +48,8 @@ pub(super) fn list(
 ) -> Result<Vec<(Terminal, Option<TerminalStatus>)>> {
     let mut statement = t.prepare_cached(
         "SELECT x.tenant, x.id, x.site, x.name, x.public_key, x.sealing_key, x.claimed, x.revoked,
+                coalesce((SELECT p.site FROM placements p WHERE p.tenant = x.tenant AND p.terminal = x.id
+                          ORDER BY p.since DESC LIMIT 1), x.site) AS place,
                 s.session, s.online, s.last_seen, s.outbox, s.next, s.roster, s.settings, s.body
          FROM terminals x
          LEFT JOIN terminal_status s ON s.tenant = x.tenant AND s.terminal = x.id
