@@ -247,8 +247,10 @@ fn where_faces_are_off_no_terminal_holds_a_template_and_pins_go_on() {
         lines.iter().filter(|line| line.contains(&word)).count()
     };
     house.press(&screen, "/pin", &barack.typed);
+    daemon.await_lines("\"Pin\"", 1);
     let faces = by("Face");
     house.press(&screen, "/pin", &barack.typed);
+    daemon.await_lines("\"Pin\"", 2);
     assert_eq!((by("Face"), by("Pin")), (faces, 2));
 
     decide(json!({"face": "on"}));
