@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { detailOf } from "./api";
-import { amount, clockTime, count, duration, hoursOf, minuteOfDay, weekOf } from "./words";
+import { amount, clockTime, count, dayTime, duration, hoursOf, minuteOfDay, weekOf } from "./words";
 
 describe("time at the site", () => {
   test("is the site's wall clock, not the browser's", () => {
@@ -20,6 +20,11 @@ test.each([
   [485, "8 h 05 min"],
   [-3, "0 min"],
 ])("%i minutes read %s", (minutes, words) => expect(duration(minutes)).toBe(words));
+
+test("what is kept about a person is dated at the site, not where the reader is", () => {
+  expect(dayTime("2026-12-01T23:16:00Z", "Europe/Berlin")).toBe("2 Dec 2026, 00:16");
+  expect(dayTime("2026-12-01T23:16:00Z", "Asia/Kolkata")).toBe("2 Dec 2026, 04:46");
+});
 
 test("an amount keeps its cents", () => {
   expect(amount("1234.50", "USD", "en-US")).toBe("$1,234.50");

@@ -60,7 +60,7 @@ export function languageName(tag: string, language = "en-GB"): string {
   return new Intl.DisplayNames(language, { type: "language" }).of(tag) ?? tag;
 }
 
-/** A day and a time, `12 Mar 2026, 08:01`, where the reader is. */
-export function dayTime(instant: string, language = "en-GB"): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(new Date(instant));
+/** A day and a time at the site, `12 Mar 2026, 08:01`. */
+export function dayTime(instant: string, zone: string, language = "en-GB"): string {
+  return new Intl.DateTimeFormat(language, { timeZone: zone, dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(new Date(instant));
 }
